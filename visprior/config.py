@@ -1,0 +1,83 @@
+"""The root of the configuration: where the YAML files are and which keys exist."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+
+def config_dir() -> str:
+    """The folder of YAML files: inside the package in a wheel, beside it in a checkout."""
+    here = Path(__file__).resolve().parent
+    shipped = here / "configs"
+    return str(shipped if shipped.is_dir() else here.parent / "configs")
+
+
+def slug(text: str) -> str:
+    """A folder name from a list of overrides: safe characters only, at most 100 of them."""
+    return re.sub(r"[^A-Za-z0-9_.=,-]+", "_", text).strip("_")[:100]
+
+
+@dataclass
+class Record:
+    """What is written while a job runs, and how pictures are shown."""
+
+    every: int = 10  # fetch the energies from the device every so many steps
+    save_seconds: float = 60.0  # seconds between two saved states, for resume=
+    snapshots: list[int] = field(default_factory=list)  # steps whose picture is kept
+    stretch: bool = False  # min-max stretch saved pictures, as Mahendran & Vedaldi did
+
+
+@dataclass
+class Metric:
+    """What is measured on the results."""
+
+    ssim: bool = True
+    spectrum: bool = True
+
+
+@dataclass
+class Report:
+    """How the contact sheet of a sweep is laid out."""
+
+    title: str | None = None
+    rows: list[str] | None = None  # the swept keys down the sheet; default: all but the last
+    columns: list[str] | None = None  # the swept keys across the sheet; default: the last
+    picture: str = "preimage"  # preimage | comparison | sheet: what a cell of the sheet shows
+    original: bool = False  # put the photograph in the first column
+
+
+@dataclass
+class RunConfig:
+    """Every root key. A key that is not here is refused."""
+
+    net: Any = None
+    task: Any = None
+    regularizer: Any = field(default_factory=dict)
+    kernel: Any = None
+    param: Any = None
+    optimizer: Any = None
+    schedule: Any = None
+    layer: Any = "relu2_2"
+    image: Any = "astronaut"
+    channel: Any = None
+    seed: int = 0
+    seeds: int = 1
+    size: Any = None
+    device: str = "auto"
+    precision: str = "fp32"
+    micro_batch: Any = "auto"
+    resume: str | None = None
+    trust: list[str] = field(default_factory=list)
+    record: Record = field(default_factory=Record)
+    metric: Metric = field(default_factory=Metric)
+    report: Report = field(default_factory=Report)
+
+
+def register() -> None:
+    """Tell Hydra the schema and the resolver of safe folder names."""
+    ConfigStore.instance().store(name="schema", node=RunConfig)
+    OmegaConf.register_new_resolver("slug", slug, replace=True)
