@@ -1,0 +1,112 @@
+"""Hyperparameters: a number, one number per image, or a ramp over the run."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from visprior.errors import UserError, choice
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: counted over the whole run and within its stage."""
+
+    step: int
+    steps: int
+    stage: int
+    step_in_stage: int
+    steps_in_stage: int
+    rows: slice = slice(None)  # the images of the batch that a micro-batch holds
+
+    @property
+    def fraction(self) -> float:
+        """0 at the first step, 1 at the last."""
+        return self.step / max(self.steps - 1, 1)
+
+    @property
+    def fraction_of_stage(self) -> float:
+        """0 at the first step of the stage, 1 at its last."""
+        return self.step_in_stage / max(self.steps_in_stage - 1, 1)
+
+    def of(self, rows: slice) -> "Progress":
+        """The same moment for a part of the batch."""
+        return replace(self, rows=rows)
+
+
+class Hyper:
+    """A hyperparameter, resolved at one moment of the run.
+
+    `spec` is a number, a list of numbers (one per image), or a ramp
+    {from: a, to: b, over: run|stage, curve: linear|geometric|cosine}, whose ends are numbers or lists.
+
+    Errors: UserError when it is no number, below `minimum`, or a ramp with unknown keys.
+    """
+
+    def __init__(self, name: str, spec: Any, minimum: float = -math.inf) -> None:
+        self.name = name
+        self.minimum = minimum
+        ramp = spec if isinstance(spec, dict) else {"from": spec, "to": spec}
+        if unknown := set(ramp) - {"from", "to", "over", "curve"}:
+            raise UserError(f"{name}: a ramp has from, to, over, curve; not {sorted(unknown)}")
+        if not {"from", "to"} <= set(ramp):
+            raise UserError(f"{name}: a ramp needs from and to, got {ramp}")
+        self.over = choice(f"{name}.over", ramp.get("over", "run"), ["run", "stage"])
+        self.curve = choice(
+            f"{name}.curve", ramp.get("curve", "linear"), ["linear", "geometric", "cosine"]
+        )
+        self.start, self.end = self._numbers(ramp["from"]), self._numbers(ramp["to"])
+        self.constant = self.start == self.end
+        lengths = {len(e) for e in (self.start, self.end) if isinstance(e, list)}
+        if len(lengths) > 1:
+            raise UserError(f"{name}: the ends of a ramp have {lengths} numbers; give equal counts")
+        self.length = lengths.pop() if lengths else None
+        if self.curve == "geometric" and min(self._low(self.start), self._low(self.end)) <= 0:
+            raise UserError(f"{name}: a geometric ramp needs positive ends, got {ramp}")
+        self._cache: dict[tuple, Tensor] = {}
+
+    def _numbers(self, value: Any) -> float | list[float]:
+        try:
+            numbers = [float(v) for v in value] if isinstance(value, list) else float(value)
+        except (TypeError, ValueError):
+            raise UserError(f"{self.name} must be a number, got {value!r}") from None
+        if math.isnan(self._low(numbers)) or self._low(numbers) < self.minimum:
+            raise UserError(f"{self.name} must be >= {self.minimum:g}, got {value}")
+        return numbers
+
+    @staticmethod
+    def _low(numbers: float | list[float]) -> float:
+        return min(numbers) if isinstance(numbers, list) else numbers
+
+    def check(self, batch: int) -> None:
+        """Refuse a list that does not have one number per image."""
+        if self.length not in (None, batch):
+            raise UserError(f"{self.name} has {self.length} numbers for {batch} images")
+
+    def at(self, t: Progress, like: Tensor) -> float | Tensor:
+        """The value at t: a float, or (B,) on `like`'s device for the images t.rows."""
+        if self.length is None:
+            return float(self._mix(self.start, self.end, t))
+        key = (like.device, like.dtype)
+        if key not in self._cache:
+            ends = [torch.as_tensor(e).expand(self.length) for e in (self.start, self.end)]
+            self._cache[key] = torch.stack(ends).to(like)
+        start, end = self._cache[key][:, t.rows]
+        return self._mix(start, end, t)
+
+    def _mix(self, start, end, t: Progress):
+        if self.constant:
+            return start
+        f = t.fraction if self.over == "run" else t.fraction_of_stage
+        if self.curve == "geometric":
+            return start ** (1 - f) * end**f
+        if self.curve == "cosine":
+            f = (1 - math.cos(math.pi * f)) / 2
+        return start + (end - start) * f
+
+
+def per_image(value: float | Tensor) -> float | Tensor:
+    """(B,) -> (B, 1, 1, 1), so that it multiplies images; floats stay floats."""
+    return value[:, None, None, None] if isinstance(value, Tensor) else value

@@ -1,0 +1,51 @@
+"""Smoothing kernels and the rule that fits them to a size."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from visprior.errors import UserError
+
+SUPPORT = 1e-4  # entries larger than this must be off the outermost ring (Baust et al. 2021, 2.7)
+
+
+def fit_to_support(entry: Callable[[float], float], low: float, high: float, what: str) -> float:
+    """The parameter at which the outermost entry on the axis equals 1e-4, by bisection."""
+    if entry(high) < SUPPORT:
+        raise UserError(f"{what}: no width fits a kernel of this size; set it yourself")
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (low, middle) if entry(middle) > SUPPORT else (middle, high)
+    return (low + high) / 2
+
+
+def check_size(size: int) -> int:
+    """size, when it is odd and at least 3."""
+    if not isinstance(size, int) or size < 3 or size % 2 == 0:
+        raise UserError(f"kernel.size must be an odd whole number >= 3, got {size}")
+    return size
+
+
+class Kernel:
+    """A filter of n x n entries that add up to 1.
+
+    `entries` are those of the infinite grid cut to n x n (float64); the filter is entries / sum.
+    """
+
+    def __init__(self, entries: np.ndarray) -> None:
+        self.entries = entries
+        self._weights = torch.from_numpy(entries / entries.sum())
+
+    def filter(self, x: Tensor) -> Tensor:
+        """K * x for each channel of (B, C, H, W), with reflected borders."""
+        half = self._weights.shape[0] // 2
+        if half >= min(x.shape[-2:]):
+            raise UserError(f"kernel.size={2 * half + 1} is too large for {tuple(x.shape[-2:])} px")
+        if self._weights.device != x.device or self._weights.dtype != x.dtype:
+            self._weights = self._weights.to(x)
+        flat = x.reshape(-1, 1, *x.shape[-2:])
+        padded = F.pad(flat, (half, half, half, half), mode="reflect")
+        return F.conv2d(padded, self._weights[None, None]).reshape(x.shape)

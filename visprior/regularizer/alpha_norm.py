@@ -1,0 +1,78 @@
+"""The intensity range: a soft norm of the colour at each pixel, and a hard bound on it."""
+
+from typing import Any
+
+from torch import Tensor
+
+from visprior.errors import UserError, choice
+from visprior.hyper import Hyper, Progress
+from visprior.regularizer.base import Features, Regularizer, Scene, centered
+
+
+def alpha_norm(x: Tensor, alpha: float, isotropic: bool = True) -> Tensor:
+    """sum over pixels of (sum_k x_k^2)^(alpha/2), or of sum_k |x_k|^alpha; (B, C, H, W) -> (B,).
+
+    Mahendran & Vedaldi 2016, eq. 6 (isotropic) and their 2015 program (not isotropic).
+    """
+    squares = x * x
+    if isotropic:
+        squares = squares.sum(1, keepdim=True)
+    if alpha == 6:  # the papers' value, without the cost of a general power
+        return (squares * squares * squares).sum((1, 2, 3))
+    return (squares ** (alpha / 2)).sum((1, 2, 3))
+
+
+class AlphaNorm(Regularizer):
+    """weight * B^-alpha / (H W) * sum_pixels ||x - center||^alpha, and ||x - center|| <= bound.
+
+    Mahendran & Vedaldi 2016, eq. 6, 10 and section 3.3. H W is the canvas; B a typical and
+    `bound` the largest colour norm, in grey levels; bound=null leaves it free. center=null is the
+    network's mean colour. norm: area as above, or sum: the weight is the whole factor.
+
+    Errors: UserError for a negative weight, alpha < 1, B or bound <= 0.
+    """
+
+    def __init__(
+        self,
+        weight: Any = 1.0,
+        alpha: float = 6.0,
+        B: float = 80.0,
+        bound: float | None = 160.0,
+        isotropic: bool = True,
+        norm: str = "area",
+        center: list[float] | None = None,
+    ) -> None:
+        if not alpha >= 1:
+            raise UserError(f"alpha_norm.alpha must be >= 1, got {alpha}")
+        if not B > 0:
+            raise UserError(f"alpha_norm.B must be > 0, got {B}")
+        if bound is not None and not bound > 0:
+            raise UserError(f"alpha_norm.bound must be > 0 or null, got {bound}")
+        self.weight = Hyper("alpha_norm.weight", weight, minimum=0.0)
+        self.alpha = float(alpha)
+        self.B = float(B)
+        self.bound = bound
+        self.isotropic = bool(isotropic)
+        self.norm = choice("alpha_norm.norm", norm, ["area", "sum"])
+        self.center = center
+
+    def prepare(self, scene: Scene) -> None:
+        self.center = self.center or scene.mean
+
+    def coefficient(self, canvas: tuple[int, int], t: Progress, like: Tensor) -> Any:
+        weight = self.weight.at(t, like)
+        if self.norm == "sum":
+            return weight
+        return weight * (self.B**-self.alpha / (canvas[0] * canvas[1]))
+
+    def energy(self, x: Tensor, phi: Features, t: Progress) -> Tensor:
+        factor = self.coefficient((x.shape[-2], x.shape[-1]), t, x)
+        return factor * alpha_norm(centered(x, self.center or [0.0]), self.alpha, self.isotropic)
+
+    def project(self, x: Tensor, t: Progress) -> Tensor:
+        """Shorten colours longer than the bound: x <- x min(1, bound / ||x||), per pixel."""
+        if self.bound is None:
+            return x
+        d = centered(x, self.center or [0.0])
+        norm = (d * d).sum(1, keepdim=True).sqrt()
+        return x - d * (1 - self.bound / norm).clamp(min=0)

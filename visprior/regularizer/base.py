@@ -1,0 +1,88 @@
+"""The places where a regularizer may act on the loop."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from visprior.hyper import Hyper, Progress
+from visprior.schedule.schedule import Stage
+from visprior.stream import Streams
+
+Features = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a regularizer may know of the job before it starts."""
+
+    size: tuple[int, int]  # the network's input, without margins
+    mean: list[float]  # mean colour, grey levels
+    stride: float | None  # of the first layer asked for, pixels
+
+
+class Regularizer:
+    """One regularizer of the energy. A subclass overrides the one hook where it acts.
+
+    Images x are (B, C, H, W) in grey levels on the canvas (the network's input plus margins), t is
+    the progress, rng the random streams. Hooks may not keep state between steps.
+    """
+
+    layers: tuple[str, ...] = ()  # features it wants in phi
+    couples_images = False  # True: its value for one image depends on the others
+
+    def prepare(self, scene: Scene) -> None:
+        """Take constants from the job; raise UserError for what does not fit it."""
+
+    def margin(self, stage: Stage) -> int:
+        """Pixels that the canvas needs beyond the network's input, along each axis."""
+        return 0
+
+    def energy(self, x: Tensor, phi: Features, t: Progress) -> Tensor | None:
+        """(B,), added to the objective, its weight included."""
+        return None
+
+    def perturb(self, x: Tensor, t: Progress, rng: Streams) -> Tensor:
+        """What the network sees instead of x. Differentiated through."""
+        return x
+
+    def precondition(self, g: Tensor, x: Tensor, t: Progress) -> Tensor:
+        """A filtered gradient of the data term at x."""
+        return g
+
+    def force(self, g: Tensor, z: Tensor, values: Tensor, phi: Features, t: Progress) -> Tensor:
+        """The whole gradient at z, changed before the update. values: the data term, (B,)."""
+        return g
+
+    def project(self, x: Tensor, t: Progress) -> Tensor:
+        """The image, changed after the step."""
+        return x
+
+    def after_update(self, z: Tensor, phi: Features, t: Progress) -> Tensor:
+        """The optimised variable, changed after the step."""
+        return z
+
+    def confine(self, new: Tensor, old: Tensor, t: Progress, rng: Streams) -> Tensor:
+        """Take back the step where it may not act (octaves update only what the network saw)."""
+        return new
+
+    def coefficient(self, canvas: tuple[int, int], t: Progress, like: Tensor) -> Any:
+        """The effective factor of the bare energy, for the record; None without an energy."""
+        return None
+
+
+def acts(regularizer: Regularizer, hook: str) -> bool:
+    """Whether a regularizer overrides a hook."""
+    return getattr(type(regularizer), hook) is not getattr(Regularizer, hook)
+
+
+def hypers(part: object) -> list[Hyper]:
+    """The hyperparameters that a part holds."""
+    return [v for v in vars(part).values() if isinstance(v, Hyper)]
+
+
+def centered(x: Tensor, center: list[float]) -> Tensor:
+    """x minus a colour, per channel; grey images take the colour's mean."""
+    if x.shape[1] != len(center):
+        center = [sum(center) / len(center)] * x.shape[1]
+    return x - x.new_tensor(center)[:, None, None]

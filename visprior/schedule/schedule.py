@@ -1,0 +1,103 @@
+"""Stages of a run: steps, step size, scale of the octave, and which regularizers act."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from visprior.errors import UserError, choice
+from visprior.hyper import Hyper
+
+PRECISIONS = ["fp32", "fp64", "bf16"]
+_KEYS = ["steps", "step_size", "scale", "without", "tasks", "precision"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage. step_size is in units of the optimised variable per unit of gradient."""
+
+    index: int
+    steps: int
+    step_size: Hyper
+    scale: float = 1.0  # of the octave, relative to the network's input
+    without: tuple[str, ...] = field(default=())  # regularizers that rest in this stage
+    precision: str | None = None  # None: that of the run
+
+
+class Schedule:
+    """The stages of a run, from its YAML file.
+
+    stages: a list of {steps, step_size, scale: 1, without: [], tasks: null, precision: null};
+        `tasks` keeps a stage for the tasks named. steps: shortens all stages in proportion.
+        per_pixel: multiplies the step size by the area of the network's input (facts 1.4).
+        cumulative: the scales multiply from stage to stage (1.1 then 1.2 = 1.32).
+
+    Errors: UserError for an unknown key, a count below 1, or a scale below 1.
+    """
+
+    def __init__(
+        self,
+        stages: list[dict[str, Any]],
+        steps: int | None = None,
+        per_pixel: bool = False,
+        cumulative: bool = True,
+    ) -> None:
+        if not stages:
+            raise UserError("schedule.stages is empty; give at least one {steps: .., step_size: ..}")
+        if steps is not None and (not isinstance(steps, int) or steps < 1):
+            raise UserError(f"schedule.steps must be a whole number >= 1, got {steps}")
+        for i, stage in enumerate(stages):
+            self._check(i, stage)
+        self.specs = stages
+        self.steps = steps
+        self.per_pixel = per_pixel
+        self.cumulative = cumulative
+
+    @staticmethod
+    def _check(i: int, stage: dict[str, Any]) -> None:
+        where = f"schedule.stages[{i}]"
+        for key in stage:
+            choice(f"{where}: key", key, _KEYS)
+        steps = stage.get("steps")
+        if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
+            raise UserError(f"{where}.steps must be a whole number >= 1, got {steps}")
+        if "step_size" not in stage:
+            raise UserError(f"{where} has no step_size")
+        scale = stage.get("scale", 1.0)
+        if not isinstance(scale, int | float) or scale < 1:
+            raise UserError(f"{where}.scale must be >= 1, got {scale}")
+        if stage.get("precision") is not None:
+            choice(f"{where}.precision", stage["precision"], PRECISIONS)
+
+    def stages(self, task: str) -> list[Stage]:
+        """The stages that a task goes through, shortened to `steps`."""
+        specs = [s for s in self.specs if not s.get("tasks") or task in s["tasks"]]
+        if not specs:
+            raise UserError(f"no stage of the schedule is for task={task}")
+        counts = _shorten([s["steps"] for s in specs], self.steps)
+        stages, scale = [], 1.0
+        for i, (spec, count) in enumerate(zip(specs, counts, strict=True)):
+            own = float(spec.get("scale", 1.0))
+            scale = scale * own if self.cumulative else own
+            if count:
+                stages.append(
+                    Stage(
+                        index=len(stages),
+                        steps=count,
+                        step_size=Hyper(f"schedule.stages[{i}].step_size", spec["step_size"], 0.0),
+                        scale=scale,
+                        without=tuple(spec.get("without") or ()),
+                        precision=spec.get("precision"),
+                    )
+                )
+        return stages
+
+
+def _shorten(counts: list[int], total: int | None) -> list[int]:
+    """Counts in proportion that add up to `total`, by largest remainders; 0 drops a stage."""
+    if total is None:
+        return counts
+    shares = [c * total / sum(counts) for c in counts]
+    short = [int(s) for s in shares]
+    order = sorted(range(len(counts)), key=lambda i: shares[i] - short[i], reverse=True)
+    for i in order[: total - sum(short)]:
+        short[i] += 1
+    return short
