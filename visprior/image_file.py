@@ -1,4 +1,4 @@
-"""One image file as an array of grey levels, whatever its kind: read right, or refused in one line."""
+"""One image file of any kind as an array of grey levels, or one line on why not."""
 
 import warnings
 from pathlib import Path

@@ -3,7 +3,7 @@
 Everything here gives RGB grey levels 0..255, not centred.
 """
 
-import glob
+import contextlib
 import logging
 import re
 from collections.abc import Sequence
@@ -104,11 +104,8 @@ def _find(spec: str) -> list[tuple[str, Path]]:
             "image=%s is not at hand; using the built-in photograph %s", spec, stand_in
         )
         return [(stand_in, _built_in(stand_in))]
-    if glob.has_magic(spec):
-        matches = sorted(Path(p) for p in glob.glob(str(path), recursive=True))
-        if pictures := [(p.stem, p) for p in matches if _is_picture(p)]:
-            return pictures
-        raise UserError(f"image={spec}: no picture matches ({_kinds()})")
+    if re.search(r"[*?[]", spec):
+        return [(p.stem, p) for p in _matches(spec, path)]
     raise UserError(f"image={spec} is neither a built-in photograph nor a file{_near(spec)}")
 
 
@@ -116,14 +113,23 @@ def _near(spec: str) -> str:
     """What was probably meant: a file of that folder, or a built-in name."""
     folder, name = Path(spec).expanduser().parent, Path(spec).name
     beside: list[str] = []
-    try:
+    with contextlib.suppress(OSError):
         beside = [str(Path(spec).parent / p.name) for p in folder.iterdir() if _is_picture(p)]
-    except OSError:
-        pass
     hint = did_you_mean(spec, [*sorted(beside), *PHOTOGRAPHS])
     if "did you mean" in hint or folder == Path():
         return hint if "did you mean" in hint else did_you_mean(name, PHOTOGRAPHS)
     return did_you_mean(spec, sorted(beside)) or f"; there is no folder '{folder}' with pictures"
+
+
+def _matches(spec: str, pattern: Path) -> list[Path]:
+    root = Path(pattern.anchor)
+    try:
+        pictures = sorted(p for p in root.glob(str(pattern.relative_to(root))) if _is_picture(p))
+    except (OSError, ValueError) as error:
+        raise UserError(f"image={spec}: {error}") from error
+    if not pictures:
+        raise UserError(f"image={spec}: no picture matches ({_kinds()})")
+    return pictures
 
 
 def _pictures_in(folder: Path) -> list[Path]:

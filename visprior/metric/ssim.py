@@ -22,11 +22,12 @@ def psnr(a: Tensor, b: Tensor, peak: float = 255.0) -> Tensor:
 def ssim(a: Tensor, b: Tensor, peak: float = 255.0) -> Tensor:
     """Structural similarity of two (B, C, H, W) batches, (B,) float64.
 
-        (2 ma mb + c1)(2 cov + c2) / ((ma^2 + mb^2 + c1)(va + vb + c2)),  c = (0.01 peak)^2, (0.03 peak)^2
+        (2 ma mb + c1)(2 cov + c2) / ((ma^2 + mb^2 + c1)(va + vb + c2))
 
-    with population moments in 11 x 11 Gaussian windows (sigma 1.5) that lie inside the image,
-    averaged over windows and channels: scikit-image's structural_similarity(gaussian_weights=True,
-    sigma=1.5, use_sample_covariance=False). NaN for images under 11 pixels, which hold no window.
+    with c1 = (0.01 peak)^2, c2 = (0.03 peak)^2 and population moments in 11 x 11 Gaussian windows
+    (sigma 1.5) inside the image, averaged over windows and channels, as scikit-image's
+    structural_similarity(gaussian_weights=True, sigma=1.5, use_sample_covariance=False).
+    NaN for images under 11 pixels, which hold no window.
     """
     if min(a.shape[-2:]) <= 2 * RADIUS:
         return a.new_full((len(a),), float("nan"), dtype=torch.float64)

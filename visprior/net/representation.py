@@ -1,0 +1,189 @@
+"""A representation Phi: named layers, normalisation, and what is known about each layer."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from visprior.errors import UserError, did_you_mean
+from visprior.net.cut import Cut
+from visprior.net.names import LayerNames
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer at a given input size. Cell i is centred at offset + i * stride, in pixels."""
+
+    name: str  # as the paper, or the user, calls it
+    node: str  # as the network calls it
+    shape: tuple[int, ...]  # without the batch: (C, H, W), (N, C) tokens, or (C,)
+    stride: float | None = None  # pixels from cell to cell
+    field: int | None = None  # side of the receptive field in pixels
+    offset: float | None = None  # 0-based pixel coordinate of the centre of cell 0
+
+    def box(self, first: int, last: int) -> tuple[int, int]:
+        """Pixels [start, end) that cells first..last see along one axis, not clipped.
+
+        Raises:
+            UserError: the receptive field of this layer is not known.
+        """
+        if self.field is None or self.stride is None or self.offset is None:
+            raise UserError(f"the receptive field of layer '{self.name}' is not known")
+        half = (self.field - 1) / 2
+        start = self.offset + first * self.stride - half
+        return round(start), round(self.offset + last * self.stride + half) + 1
+
+
+class Representation(ABC):
+    """A network (or a descriptor) that takes images in grey levels 0..255.
+
+    Args:
+        size: height and width of the images it was made for.
+        mean, std: per channel, in grey levels; the network sees (x - mean) / std.
+        layers, aliases: see LayerNames.
+        strength: {first layer: C}, the weight of the data term from this layer on.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int | list[int],
+        mean: list[float],
+        std: list[float],
+        layers: dict[str, str] | None = None,
+        aliases: dict[str, str] | None = None,
+        strength: dict[str, float] | None = None,
+        channels_last: bool = True,
+    ):
+        if len(mean) != len(std) or min(std, default=0) <= 0:
+            raise UserError(f"net: a mean and a scale > 0 per channel, got {mean} and {std}")
+        self.name = name
+        self.size: Size = as_size("net.size", size)
+        self.channels = len(mean)
+        self.mean, self.std = mean, std
+        self.channels_last = channels_last
+        self.class_names: list[str] = []
+        self.random_weights = False
+        self._names = LayerNames(layers, aliases)
+        self._strength = dict(strength or {})
+        self._tables: dict[Size, dict[str, Layer]] = {}
+
+    @abstractmethod
+    def _measure(self, size: Size) -> dict[str, Layer]:
+        """{node: layer} in order of computation."""
+
+    @abstractmethod
+    def _body(self, nodes: dict[str, Layer]) -> nn.Module:
+        """A module from normalised images to {key: features} that stops at the last of nodes."""
+
+    def _table(self, size: int | list[int] | Size | None) -> dict[str, Layer]:
+        pair = self.size if size is None else as_size("size", size)
+        if pair not in self._tables:
+            table = self._measure(pair)
+            self._tables[pair] = {
+                node: replace(layer, name=self._names.name(node)) for node, layer in table.items()
+            }
+        return self._tables[pair]
+
+    def layers(self, size: int | list[int] | Size | None = None) -> list[Layer]:
+        """Every layer in order of computation, for images of this size (default: its own)."""
+        return list(self._table(size).values())
+
+    def layer(self, name: str, size: int | list[int] | Size | None = None) -> Layer:
+        """A layer by the paper's name, its node, a module (its last node), or an alias.
+
+        Raises:
+            UserError: no such layer, or the network does not take this size.
+        """
+        table = self._table(size)
+        return replace(table[self._node(name, table)], name=name)
+
+    def _node(self, name: str, table: dict[str, Layer]) -> str:
+        depths = {"shallow": 0.25, "middle": 0.5, "deep": 0.75}
+        if name in self._names.aliases or name not in (*depths, "logits"):
+            return self._names.node(name, table)
+        # Without a table: by position among the layers that still are maps or tokens.
+        maps = [node for node, layer in table.items() if len(layer.shape) > 1]
+        if name == "logits" or not maps:
+            return list(table)[-1]
+        return maps[int(depths[name] * len(maps))]
+
+    def cut(
+        self,
+        names: Iterable[str],
+        device: torch.device | str,
+        dtype: torch.dtype = torch.float32,
+        size: int | list[int] | Size | None = None,
+        channels_last: bool | None = None,
+    ) -> Cut:
+        """The network up to the layers named, all of them from one forward pass.
+
+        Args:
+            size: the images' size, when it is not the network's own.
+            channels_last: the memory layout of the weights; default: the network's.
+
+        Raises:
+            UserError: no such layer; or the weights cannot be had.
+        """
+        layers = {name: self.layer(name, size) for name in names}
+        cut = Cut(self._body(layers), self.mean, self.std).to(device, dtype)
+        if self.channels_last if channels_last is None else channels_last:
+            cut = cut.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        return cut
+
+    def strength(self, name: str) -> float:
+        """C, the weight of the data term in an inversion of this layer.
+
+        The paper's figures take 300 for the shallow layers, then 100, 20, and 1 for the deepest
+        (Mahendran & Vedaldi 2016, section 5). A network that they did not use and that has no
+        table changes where theirs do on average: after 60, 70 and 80 % of its layers.
+        """
+        nodes = list(self._table(None))
+        at = nodes.index(self.layer(name).node)
+        if self._strength:
+            starts = {nodes.index(self.layer(first).node): C for first, C in self._strength.items()}
+            return float(starts[max((s for s in starts if s <= at), default=min(starts))])
+        depth = at / len(nodes)
+        return 300.0 if depth < 0.6 else 100.0 if depth < 0.7 else 20.0 if depth < 0.8 else 1.0
+
+    def class_index(self, name: str | int) -> int:
+        """A class by its index or name: exact, or the only one that begins with or holds it.
+
+        Raises:
+            UserError: no such class, or several.
+        """
+        if isinstance(name, int) or str(name).lstrip("-").isdigit():
+            count = len(self.class_names) or self.layers()[-1].shape[-1]
+            if 0 <= int(name) < count:
+                return int(name)
+            raise UserError(f"class {name} is out of range; allowed: 0 to {count - 1}")
+        return _find_class(str(name), self.class_names)
+
+
+def _find_class(name: str, known: list[str]) -> int:
+    wanted, names = name.casefold(), [label.casefold() for label in known]
+    tests = (wanted.__eq__, lambda n: n.startswith(wanted), lambda n: wanted in n)
+    for test in tests:
+        found = [i for i, label in enumerate(names) if test(label)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            several = ", ".join(f"'{known[i]}' ({i})" for i in found[:6])
+            raise UserError(f"class '{name}' fits several: {several}")
+    raise UserError(f"no class '{name}'{did_you_mean(name, known)}")
+
+
+def as_size(key: str, size: int | list[int] | Size) -> Size:
+    """(height, width) from a side or a pair.
+
+    Raises:
+        UserError: neither.
+    """
+    pair = [size, size] if isinstance(size, int) else list(size)
+    if len(pair) != 2 or not all(isinstance(n, int) and n > 0 for n in pair):
+        raise UserError(f"{key} must be a side or [height, width] in pixels, got {size}")
+    return pair[0], pair[1]

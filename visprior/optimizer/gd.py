@@ -1,0 +1,15 @@
+"""Gradient descent."""
+
+from torch import Tensor
+
+from visprior.hyper import Progress
+from visprior.optimizer.base import Optimizer, State
+
+
+class GD(Optimizer):
+    """z <- z - s g (Baust et al. 2021, eq. 5)."""
+
+    def update(
+        self, z: Tensor, g: Tensor, state: State, step_size: float | Tensor, t: Progress
+    ) -> tuple[Tensor, State]:
+        return z - step_size * g, state

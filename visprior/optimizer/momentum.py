@@ -1,0 +1,26 @@
+"""Gradient descent with momentum."""
+
+import torch
+from torch import Tensor
+
+from visprior.hyper import Progress
+from visprior.optimizer.base import Optimizer, State, fraction
+
+
+class Momentum(Optimizer):
+    """m <- rho m - s g,  z <- z + m (Mahendran & Vedaldi's 2015 program, facts 1.7).
+
+    Errors: UserError for rho outside [0, 1).
+    """
+
+    def __init__(self, rho: float = 0.9) -> None:
+        self.rho = fraction("optimizer.rho", rho)
+
+    def init(self, z: Tensor) -> State:
+        return {"momentum": torch.zeros_like(z)}
+
+    def update(
+        self, z: Tensor, g: Tensor, state: State, step_size: float | Tensor, t: Progress
+    ) -> tuple[Tensor, State]:
+        m = self.rho * state["momentum"] - step_size * g
+        return z + m, {"momentum": m}

@@ -1,0 +1,55 @@
+"""Files that are either whole or not there: written beside their place, then moved into it."""
+
+import json
+import math
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from visprior.errors import UserError
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace path by data in one step; a failure (disk full) leaves the old file and no other."""
+    temporary = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        # A full disk names no file; the error line should.
+        raise type(error)(error.errno, error.strerror, str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, obj: object) -> None:
+    """obj as JSON: NaN and infinity become null, scalars and arrays of numpy and torch plain."""
+    text = json.dumps(_plain(obj), indent=2, allow_nan=False, ensure_ascii=False)
+    write_bytes(path, f"{text}\n".encode())
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file. Errors: UserError when it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"there is no '{path}'") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"'{path}' cannot be read: {error}") from error
+
+
+def _plain(obj: object) -> object:
+    """obj made of what JSON knows."""
+    if isinstance(obj, Mapping):
+        return {str(key): _plain(value) for key, value in obj.items()}
+    if isinstance(obj, list | tuple | set):
+        return [_plain(value) for value in obj]
+    if obj is None or isinstance(obj, str | bool | int):
+        return obj
+    if isinstance(obj, float):
+        return float(obj) if math.isfinite(obj) else None
+    if hasattr(obj, "tolist"):  # arrays, tensors and their scalars
+        return _plain(obj.tolist())
+    return str(obj)
