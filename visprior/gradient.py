@@ -28,7 +28,8 @@ class Gradient:
     """d E / d z for a batch, with every term's value.
 
     cut: images (B, C, H, W) -> {layer: features}. micro_batch: images per forward pass. dead:
-    images whose start has no gradient; for the first `rescue` steps theirs is sent through ReLU.
+    per image whether its start has no gradient; for the first `rescue` steps theirs is sent
+    through ReLU.
     """
 
     rescue = 16  # steps (lucid's choice, facts 9)
@@ -40,11 +41,12 @@ class Gradient:
         regularizers: dict[str, Regularizer],
         param: Any,
         micro_batch: int,
+        dead: Sequence[bool],
         precision: str = "fp32",
-        dead: Sequence[bool] = (),
     ) -> None:
         self.cut = cut
         self.objective = objective
+        self.regularizers = regularizers
         self.param = param
         self.micro_batch = micro_batch
         self.precision = precision
@@ -53,7 +55,7 @@ class Gradient:
         self.terms = ["data", objective.measure, *self.energies]
         self.kept = sorted({name for r in regularizers.values() for name in r.layers})
         for key, r in regularizers.items():
-            if r.couples_images and micro_batch < len(self.dead or [0]):
+            if r.couples_images and micro_batch < len(self.dead):
                 raise UserError(f"{key} couples the images of a batch; set micro_batch=auto")
 
     def chunks(self, batch: int, step: int) -> list[tuple[slice, bool]]:
@@ -82,7 +84,20 @@ class Gradient:
             g = torch.cat([p[0] for p in parts])
             terms = torch.cat([p[1] for p in parts], dim=1)
             phi = {k: torch.cat([p[2][k] for p in parts]) for k in self.kept}
-        return g, terms, terms[0], phi
+        return g.contiguous(), terms, terms[0], phi
+
+    def silent(self, z: Tensor, t: Progress, rng: Streams, stage: Stage) -> list[bool]:
+        """Per image, whether the data term has no gradient at z (a dead ReLU)."""
+        found = []
+        for rows, _ in self.chunks(len(z), self.rescue):
+            x = self.param.decode(z[rows]).detach().requires_grad_()
+            seen = x
+            for r in self.regularizers.values():
+                seen = r.perturb(seen, t.of(rows), rng)
+            data, _ = self.objective(self.cut(seen), t.of(rows))
+            (g,) = torch.autograd.grad(data.sum(), x)
+            found += (g.flatten(1).abs().amax(1) == 0).tolist()
+        return found
 
     def _part(
         self, z: Tensor, t: Progress, active: dict[str, Regularizer], rng: Streams, stage: Stage

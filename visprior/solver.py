@@ -111,7 +111,7 @@ class Solver:
             bad_step=none,
             bad_term=none,
             optimizer=self.optimizer.init(z),
-            history=torch.zeros(self.steps, len(self.gradient.terms), batch, device=x.device),
+            history=x.new_zeros(self.steps, len(self.gradient.terms), batch),
         )
 
     def solve(self, moment: Moment, watch: Watch | None = None) -> Solution:

@@ -24,6 +24,7 @@ class Layer:
     stride: float | None = None  # pixels from cell to cell
     field: int | None = None  # side of the receptive field in pixels
     offset: float | None = None  # 0-based pixel coordinate of the centre of cell 0
+    turned: bool = False  # the network has it as (H, W, C); cuts return (C, H, W) all the same
 
     def box(self, first: int, last: int) -> tuple[int, int]:
         """Pixels [start, end) that cells first..last see along one axis, not clipped.

@@ -70,7 +70,7 @@ def _block(face: "FreeTypeFont", lines: list[str]) -> Block:
 
 def _pieces(text: str) -> list[str]:
     """Where a line may break: at spaces, and after the joints of names and numbers."""
-    return re.findall(r"\S*?[_=/,;:]+(?=\S)|\S+\s*|\s+", text) or [""]
+    return re.findall(r"\S*?(?:[_=/,;:]+(?=\S)|\.(?=[A-Za-z]))|\S+\s*|\s+", text) or [""]
 
 
 def _splits_words(text: str, face: "FreeTypeFont", width: int) -> bool:

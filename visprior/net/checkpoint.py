@@ -1,0 +1,96 @@
+"""Reading weights from files. Nothing in a file is ever executed."""
+
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from visprior.errors import UserError
+
+_BAD_FILE = (
+    *(pickle.UnpicklingError, RuntimeError, EOFError, KeyError, IndexError, ValueError),
+    *(AttributeError, TypeError, OSError, SafetensorError),
+)
+# DenseNets were saved with a dot in their layers' names before 2018.
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
+# Classifiers that only training uses; the networks are built without them.
+_TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.")
+
+
+def load_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
+    """{name: tensor} from a .pth, .pt or .safetensors file, on the CPU.
+
+    A dictionary under 'state_dict' is taken out of its wrapper, and a prefix 'module.'
+    (nn.DataParallel) is dropped.
+
+    Raises:
+        UserError: the file is missing, damaged, unsafe, or holds something else.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".safetensors":
+            content: Any = safetensors.torch.load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except _BAD_FILE as error:
+        raise UserError(f"weights '{path}': {_cause(path, error)}") from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not state:
+        raise UserError(f"weights '{path}': not a dictionary of tensors (a state_dict)")
+    strange = [k for k, v in state.items() if not isinstance(v, torch.Tensor)]
+    if strange:
+        raise UserError(f"weights '{path}': '{strange[0]}' in it is no tensor")
+    return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def _cause(path: Path, error: Exception) -> str:
+    """One line for what the readers say in many."""
+    if isinstance(error, FileNotFoundError) or not path.exists():
+        return "no such file"
+    if path.is_dir():
+        return "this is a folder, not a file"
+    if isinstance(error, PermissionError):
+        return "may not be read"
+    size = path.stat().st_size
+    if size == 0:
+        return "the file is empty"
+    if isinstance(error, pickle.UnpicklingError) and "Unsupported" in str(error):
+        return "holds more than tensors, which is refused because it could run code"
+    return f"damaged, incomplete, or no checkpoint ({size} bytes, {type(error).__name__})"
+
+
+def adopt(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> dict[str, torch.Tensor]:
+    """The state under the names of the model, which itself is changed to hold it.
+
+    Raises:
+        UserError: names are missing or unexpected, or shapes differ.
+    """
+    state = {
+        _OLD_DENSENET.sub(r"\1\2", name): tensor
+        for name, tensor in state.items()
+        if not name.startswith(_TRAINING_ONLY)
+    }
+    expected = model.state_dict()
+    for name, tensor in state.items():
+        if name in expected and tensor.shape != expected[name].shape:
+            shapes = f"{list(tensor.shape)}, the network has {list(expected[name].shape)}"
+            raise UserError(f"weights '{source}': '{name}' has shape {shapes}")
+    missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise UserError(f"weights '{source}' are of another network{_differences(missing, unexpected)}")
+    return dict(model.state_dict())
+
+
+def _differences(missing: list[str], unexpected: list[str]) -> str:
+    text = ""
+    for what, names in (("missing", missing), ("not expected", unexpected)):
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            text += f"; {what}: {', '.join(names[:3])}{more}"
+    return text

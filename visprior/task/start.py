@@ -1,0 +1,50 @@
+"""Start images."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from visprior.solver import on_canvas
+from visprior.stream import gaussian_noise, uniform_noise
+
+KINDS = ["noise", "mean", "image", "natural_norm"]
+
+
+def noise(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -> Tensor:
+    """Uniform noise of about +-51 grey levels around the mean colour, (B, C, H, W) float64.
+
+    Uniform on [-1, 1], divided by its own 95 % quantile, times 80 / sqrt(C)
+    (Mahendran & Vedaldi's program, facts 1.3).
+    """
+    draws = uniform_noise(seeds, (len(mean), *canvas))
+    edge = torch.quantile(draws.flatten(1), 0.95, dim=1)[:, None, None, None]
+    return draws / edge * (80 / math.sqrt(len(mean))) + draws.new_tensor(mean)[:, None, None]
+
+
+def natural_norm(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -> Tensor:
+    """Gaussian noise of total norm 27098.1157 around the mean colour (2015 program, facts 1.7)."""
+    draws = gaussian_noise(seeds, (len(mean), *canvas))
+    length = draws.flatten(1).norm(dim=1)[:, None, None, None]
+    return draws / length * 27098.1157 + draws.new_tensor(mean)[:, None, None]
+
+
+def start_image(
+    kind: str,
+    seeds: list[int],
+    canvas: tuple[int, int],
+    mean: list[float],
+    pictures: Tensor | None,
+) -> Tensor:
+    """The start on a canvas, float64; `pictures` (B, C, h, w) is what kind=image begins with.
+
+    A picture lies in the middle of the canvas, its margin in the mean colour (facts 1.3).
+    """
+    if kind == "noise":
+        return noise(seeds, canvas, mean)
+    if kind == "natural_norm":
+        return natural_norm(seeds, canvas, mean)
+    if kind == "mean" or pictures is None:
+        flat = torch.tensor(mean, dtype=torch.float64)[:, None, None]
+        return flat.expand(len(seeds), len(mean), *canvas).clone()
+    return on_canvas(pictures.double(), canvas, mean)
