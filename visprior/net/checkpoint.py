@@ -83,7 +83,9 @@ def adopt(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> dict
     missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing or unexpected:
-        raise UserError(f"weights '{source}' are of another network{_differences(missing, unexpected)}")
+        raise UserError(
+            f"weights '{source}' are of another network{_differences(missing, unexpected)}"
+        )
     return dict(model.state_dict())
 
 

@@ -37,5 +37,5 @@ class Cut(nn.Module):
 def keep_inputs(model: nn.Module) -> None:
     """Switch every in-place activation off: it would overwrite the features of the layer before."""
     for module in model.modules():
-        if getattr(module, "inplace", False) is True:
-            module.inplace = False
+        if "inplace" in vars(module):
+            vars(module)["inplace"] = False

@@ -70,9 +70,7 @@ _POOLS = {F.max_pool2d: 2, F.avg_pool2d: 2, torch.max_pool2d: 2}
 _ADAPTIVE = {F.adaptive_avg_pool2d, F.adaptive_max_pool2d}
 
 
-def geometry(
-    module: fx.GraphModule, shapes: dict[fx.Node, Shape]
-) -> dict[fx.Node, Cells | None]:
+def geometry(module: fx.GraphModule, shapes: dict[fx.Node, Shape]) -> dict[fx.Node, Cells | None]:
     """The cells of each node that has a shape; None where nothing is known."""
     known: dict[fx.Node, Cells | None] = {}
     for node in module.graph.nodes:
@@ -88,7 +86,7 @@ def geometry(
 def _after(
     op: Any, node: fx.Node, inputs: list[tuple[Cells | None, Shape]], shape: Shape
 ) -> Cells | None:
-    if not inputs or inputs[0][0] is None and len(inputs) == 1:
+    if not inputs or (inputs[0][0] is None and len(inputs) == 1):
         return None
     if len(inputs) > 1:
         joined = _union(inputs, shape)
@@ -158,8 +156,20 @@ def _fit(cells: Cells, before: Shape, after: Shape) -> Cells | None:
     """Adaptive pooling: windows of n/m cells, or nothing to say when m does not divide n."""
     if before[2] % after[2] or before[3] % after[3]:
         return None
+    if after[2:] == (1, 1):
+        return _collapse(cells, before)
     ratio = (before[2] // after[2], before[3] // after[3])
     return _slide(cells, ratio, ratio, (0, 0), (1, 1))
+
+
+def _collapse(cells: Cells, shape: Shape) -> Cells:
+    """All cells of a map seen by one; the stride stays, as in the tables from fc6 on."""
+    assert cells.dims is not None
+    v, h = (
+        replace(axis.windows(shape[d], 1), stride=axis.stride)
+        for axis, d in zip(cells.axes, cells.dims, strict=True)
+    )
+    return replace(cells, axes=(v, h))
 
 
 def _permuted(op: Any, node: fx.Node) -> list[int] | None:
@@ -172,22 +182,14 @@ def _permuted(op: Any, node: fx.Node) -> list[int] | None:
 def _reshaped(op: Any, cells: Cells, before: Shape, after: Shape) -> Cells | None:
     """A map that became a vector, or a map of which only the size is known."""
     assert cells.dims is not None
-    sides = [before[d] for d in cells.dims]
     if len(after) == 2:
-        v, h = (
-            replace(axis.windows(n, 1), stride=axis.stride)
-            for axis, n in zip(cells.axes, sides, strict=True)
-        )
-        return Cells((v, h), None)
-    if len(after) != 4 or any(n % after[d] for n, d in zip(sides, cells.dims, strict=True)):
+        return replace(_collapse(cells, before), dims=None)
+    if len(after) != 4 or any(before[d] % after[d] for d in cells.dims):
         return None
-    v, h = (
-        axis.windows(n // after[d], n // after[d])
-        for axis, n, d in zip(cells.axes, sides, cells.dims, strict=True)
-    )
-    pooled = Cells((v, h), cells.dims)
-    is_mean = op in (torch.mean, "mean") and (after[cells.dims[0]], after[cells.dims[1]]) == (1, 1)
-    return pooled if is_mean else pooled.blurred()
+    if all(after[d] == 1 for d in cells.dims) and op in (torch.mean, "mean"):
+        return _collapse(cells, before)
+    ratio = [before[d] // after[d] for d in cells.dims]
+    return _slide(cells, ratio, ratio, (0, 0), (1, 1)).blurred()
 
 
 def _union(inputs: list[tuple[Cells | None, Shape]], shape: Shape) -> Cells | None:

@@ -14,6 +14,8 @@ from torch import fx, nn
 from torchvision.models.feature_extraction import NodePathTracer
 
 from visprior.net.cut import keep_inputs
+from visprior.net.geometry import Cells, geometry
+from visprior.net.representation import Layer
 
 
 @dataclass(frozen=True)
@@ -102,3 +104,26 @@ def shapes(
     run = Shapes(module, batch)
     run.run(torch.empty(batch, channels, *size, device="meta"))
     return run.found
+
+
+def layers_of(graph: Graph, found: dict[fx.Node, tuple[int, ...]]) -> dict[str, Layer]:
+    """{node: layer} from a graph and the shapes of its nodes."""
+    cells = geometry(graph.module, found)
+    return {
+        name: _layer(name, found[node][1:], cells.get(node))
+        for name, node in graph.nodes.items()
+        if node.op != "placeholder" and node in found
+    }
+
+
+def _layer(node: str, shape: tuple[int, ...], cells: Cells | None) -> Layer:
+    if cells is None:
+        return Layer(node, node, shape)
+    turned = cells.dims == (1, 2)
+    if turned:
+        shape = (shape[2], shape[0], shape[1])
+    v, h = cells.axes
+    stride = v.stride if v.stride == h.stride else None
+    if v.field is None or h.field is None or v.offset != h.offset:
+        return Layer(node, node, shape, stride, turned=turned)
+    return Layer(node, node, shape, stride, int(max(v.field, h.field)), v.offset, turned)

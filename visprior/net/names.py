@@ -1,4 +1,4 @@
-"""Names of layers: the papers' and Keras' names on one side, the nodes of the graph on the other."""
+"""Names of layers: those of papers and Keras on one side, nodes of the graph on the other."""
 
 import re
 from collections.abc import Iterable

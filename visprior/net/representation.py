@@ -78,8 +78,8 @@ class Representation(ABC):
         """{node: layer} in order of computation."""
 
     @abstractmethod
-    def _body(self, nodes: dict[str, Layer]) -> nn.Module:
-        """A module from normalised images to {key: features} that stops at the last of nodes."""
+    def _body(self, layers: dict[str, Layer]) -> nn.Module:
+        """A module from normalised images to {key: features} that stops at the last of layers."""
 
     def _table(self, size: int | list[int] | Size | None) -> dict[str, Layer]:
         pair = self.size if size is None else as_size("size", size)
@@ -188,3 +188,10 @@ def as_size(key: str, size: int | list[int] | Size) -> Size:
     if len(pair) != 2 or not all(isinstance(n, int) and n > 0 for n in pair):
         raise UserError(f"{key} must be a side or [height, width] in pixels, got {size}")
     return pair[0], pair[1]
+
+
+def wrong_size(name: str, size: Size, made_for: Size, error: Exception) -> UserError:
+    """What to raise when a network failed on images of a size."""
+    reason = next(iter(str(error).splitlines()), type(error).__name__)[:150]
+    sizes = f"{size[0]}x{size[1]} pixels, its size is {made_for[0]}x{made_for[1]}"
+    return UserError(f"{name} does not take images of {sizes} ({reason})")

@@ -1,21 +1,20 @@
 """The classification networks of torchvision, with their weights, random ones, or a file's."""
 
 import copy
-import inspect
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
 import torch
-from torch import fx, nn
+from torch import nn
 from torchvision import models
 
 from visprior.errors import UserError, did_you_mean
 from visprior.net.checkpoint import adopt, load_checkpoint
-from visprior.net.geometry import Cells, geometry
-from visprior.net.graph import Graph, shapes, trace
+from visprior.net.graph import Graph, layers_of, shapes, trace
 from visprior.net.initialise import calibrate, random_state
-from visprior.net.representation import Layer, Representation, Size
+from visprior.net.representation import Layer, Representation, Size, wrong_size
 
 
 class TorchvisionNet(Representation):
@@ -56,8 +55,8 @@ class TorchvisionNet(Representation):
         super().__init__(
             model,
             size or usual.crop_size[0],
-            [255 * m for m in mean or usual.mean],
-            [255 * s for s in std or usual.std],
+            [255 * m for m in mean or _usual(model, usual.mean)],
+            [255 * s for s in std or _usual(model, usual.std)],
             layers,
             aliases,
             strength,
@@ -81,13 +80,9 @@ class TorchvisionNet(Representation):
 
     def _measure(self, size: Size) -> dict[str, Layer]:
         try:
-            found = shapes(self._graph, self.channels, size)
-        except Exception as error:
-            height, width = size
-            raise UserError(
-                f"{self.name} does not take images of {height}x{width} pixels "
-                f"({str(error).splitlines()[0][:150]}); it is made for {self.size[0]}x{self.size[1]}"
-            ) from error
+            found = shapes(self._graph.module, self.channels, size)
+        except (RuntimeError, AssertionError, ValueError) as error:
+            raise wrong_size(self.name, size, self.size, error) from error
         return layers_of(self._graph, found)
 
     def _body(self, layers: dict[str, Layer]) -> nn.Module:
@@ -108,35 +103,28 @@ class TorchvisionNet(Representation):
         if self._weights == "default" or self._weights in self._enum.__members__:
             name = "DEFAULT" if self._weights == "default" else self._weights
             return adopt(model, _download(self._enum[name]), name)
+        if not Path(self._weights).exists():
+            allowed = ["default", "random", *self._enum.__members__]
+            hint = did_you_mean(self._weights, allowed)
+            raise UserError(f"net.weights={self._weights}: no such file{hint}")
         return adopt(model, load_checkpoint(self._weights), self._weights)
 
 
-def layers_of(graph: Graph, found: dict[fx.Node, tuple[int, ...]]) -> dict[str, Layer]:
-    """{node: layer} from a graph and the shapes of its nodes."""
-    cells = geometry(graph.module, found)
-    return {
-        name: _layer(name, found[node][1:], cells.get(node))
-        for name, node in graph.nodes.items()
-        if node.op != "placeholder" and node in found
-    }
+# Networks that torchvision's builders have to be told more about.
+_INCEPTIONS = ("googlenet", "inception_v3")
 
 
-def _layer(node: str, shape: tuple[int, ...], cells: Cells | None) -> Layer:
-    if cells is None:
-        return Layer(node, node, shape)
-    turned = cells.dims == (1, 2)
-    if turned:
-        shape = (shape[2], shape[0], shape[1])
-    v, h = cells.axes
-    stride = v.stride if v.stride == h.stride else None
-    if v.field is None or h.field is None or v.offset != h.offset:
-        return Layer(node, node, shape, stride, turned=turned)
-    return Layer(node, node, shape, stride, int(max(v.field, h.field)), v.offset, turned)
+def _usual(model: str, values: list[float]) -> list[float]:
+    """The mean or deviation that torchvision normalises with before it calls the model.
+
+    The Inceptions then undo it and map [0, 1] to [-1, 1]; here this is done at once.
+    """
+    return [0.5, 0.5, 0.5] if model in _INCEPTIONS else list(values)
 
 
 def _options(model: str, size: Size) -> dict[str, Any]:
     """What torchvision's builders must be told besides the weights."""
-    if model in ("googlenet", "inception_v3"):
+    if model in _INCEPTIONS:
         # Auxiliary classifiers serve training only; init_weights would warn and is not used.
         return {"aux_logits": False, "init_weights": False}
     return {"image_size": size[0]} if model.startswith("vit_") else {}

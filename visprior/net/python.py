@@ -1,0 +1,163 @@
+"""A user's own network: any nn.Module that a function of theirs returns."""
+
+import copy
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from visprior.errors import UserError, did_you_mean
+from visprior.net.checkpoint import adopt, load_checkpoint
+from visprior.net.cut import keep_inputs
+from visprior.net.graph import layers_of, shapes, trace
+from visprior.net.representation import Layer, Representation, Size, wrong_size
+from visprior.net.tap import Tapped
+
+
+class PythonNet(Representation):
+    """net=python net.target=package.module:function net.weights=FILE.
+
+    The function (or class) is called without arguments and returns an nn.Module. Its module is
+    imported, that is, run, with the current folder on the path: only name code you trust.
+
+    Layers are the dotted names of modules, in the order in which they finish. A module that is
+    called several times stands for its first call (as in torchvision's node names). Of a tuple or
+    a dictionary, the first tensor is the layer's output. Stride and receptive field are known
+    where torch.fx can trace the module; else the stride is image size / map size, when that is
+    whole.
+
+    Args:
+        target: package.module:function.
+        weights: a file with its state_dict; None: as the function returns it.
+        size: of the images.
+        mean, scale: per channel, in grey levels; the network sees (x - mean) / scale.
+        channels: of the images; a single mean or scale is repeated.
+        layers, aliases, strength: see Representation.
+        classes: names of the classes, in the order of the logits.
+        channels_last: memory layout of the weights.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        weights: str | None = None,
+        size: int | list[int] = 224,
+        mean: float | list[float] = 0.0,
+        scale: float | list[float] = 1.0,
+        channels: int = 3,
+        layers: dict[str, str] | None = None,
+        aliases: dict[str, str] | None = None,
+        strength: dict[str, float] | None = None,
+        classes: list[str] | None = None,
+        channels_last: bool = False,
+    ):
+        super().__init__(
+            target,
+            size,
+            _per_channel("net.mean", mean, channels),
+            _per_channel("net.scale", scale, channels),
+            layers,
+            aliases,
+            strength,
+            channels_last,
+        )
+        self.class_names = list(classes or [])
+        self._model = _call(target).eval()
+        keep_inputs(self._model)
+        if weights is not None:
+            adopt(self._model, load_checkpoint(weights), str(weights))
+
+    def _measure(self, size: Size) -> dict[str, Layer]:
+        names = {name: name for name, _ in self._model.named_modules() if name}
+        x = torch.zeros(2, self.channels, *size, dtype=_dtype(self._model))
+        try:
+            with torch.no_grad():
+                found = Tapped(self._model, names, early=False)(x)
+        except Exception as error:
+            raise wrong_size(self.name, size, self.size, error) from error
+        traced = self._traced(size)
+        table: dict[str, Layer] = {}
+        for name, phi in found.items():
+            layer = Layer(name, name, tuple(phi.shape[1:]), _ratio(size, phi.shape))
+            known = traced.get(name)
+            table[name] = known if known and known.shape == layer.shape else layer
+        return table
+
+    def _traced(self, size: Size) -> dict[str, Layer]:
+        """What the graph tells about modules, when there is a graph."""
+        try:
+            graph = trace(copy.deepcopy(self._model).to("meta"))
+            nodes = layers_of(graph, shapes(graph.module, self.channels, size))
+        except Exception:  # a user's module may fail in any way on symbols instead of tensors
+            return {}
+        modules = {}
+        for node, layer in nodes.items():
+            parts = node.split(".")
+            modules |= {".".join(parts[:n]): layer for n in range(1, len(parts) + 1)}
+        return {
+            name: Layer(name, name, layer.shape, layer.stride, layer.field, layer.offset)
+            for name, layer in modules.items()
+            if not layer.turned
+        }
+
+    def _body(self, layers: dict[str, Layer]) -> nn.Module:
+        model = copy.deepcopy(self._model)
+        return Tapped(model, {key: layer.node for key, layer in layers.items()})
+
+
+def _ratio(size: Size, shape: torch.Size) -> float | None:
+    if len(shape) != 4 or size[0] % shape[2] or size[1] % shape[3]:
+        return None
+    v, h = size[0] // shape[2], size[1] // shape[3]
+    return float(v) if v == h else None
+
+
+def _dtype(model: nn.Module) -> torch.dtype:
+    return next((p.dtype for p in model.parameters()), torch.float32)
+
+
+def _per_channel(key: str, value: float | list[float], channels: int) -> list[float]:
+    values = [float(v) for v in (value if isinstance(value, list) else [value])]
+    if len(values) == 1:
+        values *= channels
+    if len(values) != channels:
+        raise UserError(f"{key} must have 1 or net.channels={channels} values, got {value}")
+    return values
+
+
+def _call(target: str) -> nn.Module:
+    """Import the module, call the function."""
+    where, _, name = str(target).partition(":")
+    if not where or not name:
+        raise UserError(f"net.target must be package.module:function, got '{target}'")
+    function = _find(where, name, target)
+    try:
+        model = function()
+    except Exception as error:
+        raise UserError(f"net.target={target}: {_line(error)}") from error
+    if not isinstance(model, nn.Module):
+        raise UserError(f"net.target={target} must return an nn.Module, got {type(model).__name__}")
+    return model
+
+
+def _find(where: str, name: str, target: str) -> Callable[[], Any]:
+    folder = os.getcwd()  # noqa: PTH109
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        module = importlib.import_module(where)
+    except Exception as error:
+        raise UserError(f"net.target={target}: cannot import '{where}': {_line(error)}") from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        names = [n for n, value in vars(module).items() if callable(value) and n[0] != "_"]
+        raise UserError(f"net.target={target}: no function '{name}'{did_you_mean(name, names)}")
+    return function
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"[:200]
