@@ -50,6 +50,5 @@ def _plain(obj: object) -> object:
         return obj
     if isinstance(obj, float):
         return float(obj) if math.isfinite(obj) else None
-    if hasattr(obj, "tolist"):  # arrays, tensors and their scalars
-        return _plain(obj.tolist())
-    return str(obj)
+    as_list = getattr(obj, "tolist", None)  # arrays, tensors and their scalars have it
+    return _plain(as_list()) if as_list else str(obj)

@@ -139,6 +139,6 @@ def write_overview(
 def _pictures(folder: Path, image: Mapping[str, Any], embed: bool) -> str:
     """The comparison, which holds the pre-image; the pre-image where there is none."""
     for key in ("comparison", "file"):
-        if (name := image.get(key)) and (html_ := picture(folder / name, folder, 144, embed)):
-            return f"<td>{html_}</td>"
+        if (name := image.get(key)) and (shown := picture(folder / name, folder, 144, embed)):
+            return f"<td>{shown}</td>"
     return "<td></td>"

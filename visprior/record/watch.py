@@ -1,0 +1,61 @@
+"""What looks on while the loop runs: the bar, snapshots and saved states."""
+
+import sys
+import time
+from collections.abc import Callable
+
+from tqdm import tqdm
+
+from visprior.solver import Moment, Solver
+
+
+class LoopWatch:
+    """Shows progress and saves moments; asks the device only every `every` steps."""
+
+    def __init__(
+        self,
+        solver: Solver,
+        every: int,
+        save_seconds: float,
+        snapshots: list[int],
+        save: Callable[[Moment], None],
+        snapshot: Callable[[Moment, Solver], None],
+    ) -> None:
+        self.every = max(1, every)
+        self.save_seconds = save_seconds
+        self.snapshots = set(snapshots)
+        self.save = save
+        self.snapshot = snapshot
+        self.saved = time.perf_counter()
+        self.bar = tqdm(
+            total=solver.steps,
+            disable=not sys.stderr.isatty(),
+            unit="step",
+            dynamic_ncols=True,
+            leave=False,
+        )
+
+    def step(self, moment: Moment, seen: Solver) -> bool:
+        """True when every image is frozen."""
+        if moment.step in self.snapshots:
+            self.snapshot(moment, seen)
+        stop = False
+        if moment.step % self.every == 0 or moment.step == seen.steps:
+            self._show(moment, seen)
+            stop = not bool(moment.alive.any())
+        if time.perf_counter() - self.saved > self.save_seconds:
+            self.save(moment)
+            self.saved = time.perf_counter()
+        if stop or moment.step == seen.steps:
+            self.bar.close()
+        return stop
+
+    def _show(self, moment: Moment, seen: Solver) -> None:
+        if self.bar.disable:
+            return
+        last = moment.history[moment.step - 1].mean(1).tolist()
+        values = dict(zip(seen.gradient.terms, last, strict=True))
+        measure = seen.gradient.objective.measure
+        energy = sum(v for k, v in values.items() if k != measure)
+        self.bar.set_postfix_str(f"energy {energy:.4g}, {measure} {values[measure]:.4g}", refresh=False)
+        self.bar.update(moment.step - self.bar.n)

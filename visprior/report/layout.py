@@ -1,0 +1,119 @@
+"""Which settings were swept, and which of them go down and which across the sheet."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from visprior.errors import did_you_mean
+from visprior.report.jobs import Job, load_yaml
+
+Values = tuple[str, ...]
+
+
+class Sweep(NamedTuple):
+    """The keys whose values differ among jobs, and every job's values of them."""
+
+    keys: list[str]
+    values: list[dict[str, str]]  # a job each, in the order of the jobs
+
+
+class Layout(NamedTuple):
+    """The sheet's axes: keys, the values along them, the jobs (by index) of each cell."""
+
+    row_keys: list[str]
+    column_keys: list[str]
+    rows: list[Values]
+    columns: list[Values]
+    cells: dict[tuple[Values, Values], list[int]]
+
+    @property
+    def sparse(self) -> bool:
+        """Whether most cells are empty, as after a random search."""
+        if min(len(self.rows), len(self.columns)) < 2:
+            return False
+        return len(self.cells) < 0.5 * len(self.rows) * len(self.columns)
+
+
+def find_sweep(jobs: Sequence[Job]) -> Sweep:
+    """The swept keys in the order of the command line. A key a job was not given is looked up."""
+    keys = list(dict.fromkeys(key for job in jobs for key in job.overrides))
+    partly = [key for key in keys if any(key not in job.overrides for job in jobs)]
+    values = [job.overrides | _stored(job, partly) for job in jobs]
+    swept = [key for key in keys if len({v.get(key, "") for v in values}) > 1]
+    return Sweep(swept, [{key: v.get(key, "") for key in swept} for v in values])
+
+
+def _stored(job: Job, keys: Sequence[str]) -> dict[str, str]:
+    """The values of keys as the job was given them, or as its stored configuration has them."""
+    found = {key: job.overrides[key] for key in keys if key in job.overrides}
+    if len(found) == len(keys):
+        return found
+    config = load_yaml(job.folder / ".hydra" / "config.yaml") or {}
+    choices = load_yaml(job.folder / ".hydra" / "hydra.yaml") or {}
+    choices = _at(choices, "hydra.runtime.choices") or {}
+    for key in keys:
+        if key not in found:
+            value = choices.get(key, _at(config, key))
+            found[key] = "" if value is None or isinstance(value, dict) else str(value)
+    return found
+
+
+def _at(config: Any, path: str) -> Any:
+    for part in path.split("."):
+        config = config.get(part) if isinstance(config, dict) else None
+    return config
+
+
+def report_settings(jobs: Sequence[Job]) -> dict[str, Any]:
+    """The report.* settings of the first job that stored its configuration."""
+    for job in jobs:
+        settings = _at(load_yaml(job.folder / ".hydra" / "config.yaml"), "report")
+        if isinstance(settings, dict):
+            return settings
+    return {}
+
+
+def lay_out(sweep: Sweep, rows: Sequence[str] | None, columns: Sequence[str] | None) -> Layout:
+    """Cells by row and column values; by default the last key goes across, all others down."""
+    rows, columns = _known(rows, "rows", sweep.keys), _known(columns, "columns", sweep.keys)
+    if columns is None:
+        free = [key for key in sweep.keys if key not in (rows or [])]
+        columns = free[-1:] if rows is None else free
+    if rows is None:
+        rows = [key for key in sweep.keys if key not in columns]
+    cells: dict[tuple[Values, Values], list[int]] = {}
+    for i, values in enumerate(sweep.values):
+        at = tuple(values[k] for k in rows), tuple(values[k] for k in columns)
+        cells.setdefault(at, []).append(i)
+    down = list(dict.fromkeys(row for row, _ in cells))
+    across = list(dict.fromkeys(column for _, column in cells))
+    return Layout(rows, columns, down, across, cells)
+
+
+def _known(keys: Sequence[str] | None, what: str, swept: Sequence[str]) -> list[str] | None:
+    """The keys that were swept. A report must not fail over one that was not."""
+    if keys is None:
+        return None
+    for key in keys:
+        if key not in swept:
+            logging.getLogger("visprior").warning(
+                "report.%s: '%s' was not swept%s", what, key, did_you_mean(key, swept)
+            )
+    return [key for key in keys if key in swept]
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Names for labels: 'regularizer.tv.weight' is tv.weight, 'task.C' is C, unless ambiguous."""
+    short = {}
+    for key in keys:
+        parts = key.split(".")
+        short[key] = ".".join(parts[-2:] if len(parts) > 2 else parts[-1:])
+    names = list(short.values())
+    return {key: name if names.count(name) == 1 else key for key, name in short.items()}
+
+
+def axis_labels(keys: Sequence[str], values: Sequence[Values], names: dict[str, str]) -> list[str]:
+    """A label a value: the plain value when one key is on the axis, else 'C=1, layer=relu2_2'."""
+    if len(keys) == 1:
+        return [value[0] or "-" for value in values]
+    return [", ".join(f"{names[k]}={v}" for k, v in zip(keys, one, strict=True)) for one in values]

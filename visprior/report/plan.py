@@ -1,0 +1,159 @@
+"""Which picture goes where on the contact sheet of a sweep. No picture is read here."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from visprior.report.jobs import Job
+from visprior.report.layout import Layout, Sweep, axis_labels, short_names
+
+LINE = 12  # a single axis with more values is broken into several rows
+
+
+class Item(NamedTuple):
+    """A picture, or the reason why there is none; the photograph it was made from."""
+
+    file: Path | None
+    reason: str = ""
+    original: Path | None = None
+
+
+class Plan(NamedTuple):
+    """What is in each cell, and every label."""
+
+    cells: list[list[list[Item]]]
+    row_labels: list[str] | None
+    column_labels: list[str] | None
+    captions: list[list[str | None]] | None
+    corner: str
+
+
+def plan_sheet(
+    jobs: Sequence[Job], sweep: Sweep, layout: Layout, picture: str, original: bool
+) -> Plan:
+    """picture: preimage, comparison or sheet (a job's own sheet.png)."""
+    single = min(len(layout.rows), len(layout.columns)) == 1
+    longest = max(len(layout.rows), len(layout.columns))
+    labels = _shared_labels(jobs) if picture != "sheet" else []
+    one_each = all(len(indices) == 1 for indices in layout.cells.values())
+    if single and sweep.keys and labels and one_each:
+        plan = _plan_images(jobs, layout, picture, labels)
+    elif layout.sparse or not sweep.keys or (single and longest > LINE):
+        return _plan_list(jobs, sweep, picture)
+    else:
+        plan = _plan_grid(jobs, layout, picture)
+        labels = []
+    pictures_across = layout.column_keys == ["image"] or bool(labels and layout.row_keys)
+    return _with_originals(plan, pictures_across) if original else plan
+
+
+def _items(job: Job, picture: str) -> list[Item]:
+    """The pictures of a job in the order of its images, a reason in place of a missing one."""
+    missing = "no picture" if job.finished else job.why
+    if job.status not in ("finished", "failed"):
+        return [Item(None, missing)]
+    if picture == "sheet":
+        return [_item(job.folder / "sheet.png", missing, None)]
+    items = []
+    for image in job.images:
+        name = image.get("comparison") if picture == "comparison" else None
+        file = job.folder / str(name or image.get("file"))
+        original = job.folder / str(image.get("target"))
+        if image.get("status", "ok") not in ("ok", "finished"):
+            items.append(Item(None, job.why, original if original.is_file() else None))
+        else:
+            items.append(_item(file, missing, original if original.is_file() else None))
+    return items or [Item(None, missing)]
+
+
+def _item(file: Path, missing: str, original: Path | None) -> Item:
+    return Item(file, "", original) if file.is_file() else Item(None, missing, original)
+
+
+def _plan_grid(jobs: Sequence[Job], layout: Layout, picture: str) -> Plan:
+    """The swept values on both axes; all pictures of a cell side by side in it."""
+    names = short_names([*layout.row_keys, *layout.column_keys])
+    cells = [
+        [
+            [item for i in layout.cells.get((row, column), []) for item in _items(jobs[i], picture)]
+            for column in layout.columns
+        ]
+        for row in layout.rows
+    ]
+    return Plan(cells, *_axes(layout, names), None, _corner(layout, names))
+
+
+def _axes(layout: Layout, names: dict[str, str]) -> tuple[list[str] | None, list[str] | None]:
+    rows = axis_labels(layout.row_keys, layout.rows, names) if layout.row_keys else None
+    columns = axis_labels(layout.column_keys, layout.columns, names) if layout.column_keys else None
+    return rows, columns
+
+
+def _corner(layout: Layout, names: dict[str, str]) -> str:
+    """What the axes are, where the labels themselves do not say it (one key on an axis)."""
+    words = []
+    if len(layout.column_keys) == 1:
+        words.append(f"{names[layout.column_keys[0]]} →")
+    if len(layout.row_keys) == 1:
+        words.append(f"{names[layout.row_keys[0]]} ↓")
+    return "\n".join(words)
+
+
+def _shared_labels(jobs: Sequence[Job]) -> list[str]:
+    """The labels of the images, when every job that has any has the same two or more."""
+    lists = {tuple(str(i.get("label")) for i in job.images) for job in jobs if job.images}
+    labels = list(next(iter(lists))) if len(lists) == 1 else []
+    return labels if 1 < len(labels) <= LINE else []
+
+
+def _plan_images(jobs: Sequence[Job], layout: Layout, picture: str, labels: list[str]) -> Plan:
+    """One axis is swept, the other holds the images of a job."""
+    names = short_names([*layout.row_keys, *layout.column_keys])
+    rows, columns = _axes(layout, names)
+    lines = []
+    for row in layout.rows:
+        for column in layout.columns:
+            items = _items(jobs[layout.cells[row, column][0]], picture)
+            items = items * len(labels) if len(items) == 1 else items
+            lines.append([[item] for item in items])
+    if rows is None:
+        cells = [list(column) for column in zip(*lines, strict=True)]
+        return Plan(cells, labels, columns, None, _corner(layout, names))
+    return Plan(lines, rows, labels, None, _corner(layout, names))
+
+
+def _plan_list(jobs: Sequence[Job], sweep: Sweep, picture: str) -> Plan:
+    """No grid fits: one cell a job in the order of the jobs, each with a caption."""
+    names = short_names(sweep.keys)
+    across = min(LINE, math.ceil(math.sqrt(1.6 * len(jobs))))
+    single = len(sweep.keys) == 1
+    words = [
+        ", ".join(v if single else f"{names[k]}={v}" for k, v in values.items()) or job.name
+        for job, values in zip(jobs, sweep.values, strict=True)
+    ]
+    starts = range(0, len(jobs), across)
+    cells = [[_items(job, picture) for job in jobs[s : s + across]] for s in starts]
+    captions: list[list[str | None]] = [list(words[s : s + across]) for s in starts]
+    return Plan(cells, None, None, captions, "")
+
+
+def _with_originals(plan: Plan, pictures_across: bool) -> Plan:
+    """The photographs in a first column; in a first row where the pictures change across."""
+    if pictures_across:
+        lines = zip(*plan.cells, strict=True)
+        rows = ["original", *(plan.row_labels or [""] * len(plan.cells))]
+        first = [_originals(line) for line in lines]
+        return plan._replace(cells=[first, *plan.cells], row_labels=rows)
+    cells = [[_originals(row), *row] for row in plan.cells]
+    columns = ["original", *(plan.column_labels or [""] * len(plan.cells[0]))]
+    return plan._replace(cells=cells, column_labels=columns)
+
+
+def _originals(line: Sequence[list[Item]]) -> list[Item]:
+    """The distinct photographs behind a line of cells, from the first cell that knows any."""
+    for cell in line:
+        files = list(dict.fromkeys(item.original for item in cell if item.original))
+        if files:
+            return [Item(file) for file in files]
+    return [Item(None, "no photograph")]

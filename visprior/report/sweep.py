@@ -1,0 +1,49 @@
+"""The report over a folder of runs: results.csv, sheet.png, plots and index.html."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from visprior.errors import RunFailed
+from visprior.record.picture import save_png
+from visprior.report.jobs import Job, read_jobs
+from visprior.report.layout import Sweep, find_sweep, lay_out, report_settings, short_names
+from visprior.report.overview import write_index
+from visprior.report.plan import plan_sheet
+from visprior.report.plots import write_plots
+from visprior.report.results import write_results
+from visprior.report.sheet import draw_sheet
+
+
+def report(folder: Path) -> list[Job]:
+    """Write the report of every run in the folder (or one level deeper) and return the jobs.
+
+    Errors: UserError when the folder holds no runs; RunFailed, after everything was written, when a
+    job failed or is unfinished.
+    """
+    jobs = read_jobs(folder)
+    sweep = find_sweep(jobs)
+    settings = report_settings(jobs)
+    title = str(settings.get("title") or _title(jobs, sweep))
+    write_results(folder / "results.csv", jobs)
+    layout = lay_out(sweep, settings.get("rows"), settings.get("columns"))
+    picture, original = str(settings.get("picture") or "preimage"), bool(settings.get("original"))
+    plan = plan_sheet(jobs, sweep, layout, picture, original)
+    save_png(folder / "sheet.png", draw_sheet(plan, title))
+    plots = write_plots(folder / "plots", jobs, sweep)
+    index = write_index(folder, jobs, sweep, title, plots)
+    logging.getLogger("visprior").info("report: %s", index)
+    if bad := [job for job in jobs if not job.finished]:
+        raise RunFailed(f"{len(bad)} of {len(jobs)} jobs failed: {bad[0].name}: {bad[0].why}")
+    return jobs
+
+
+def _title(jobs: Sequence[Job], sweep: Sweep) -> str:
+    """What was swept: 'inversion of vgg19: layer x tv.weight'."""
+    names = short_names(sweep.keys)
+    swept = " × ".join(names[key] for key in sweep.keys) or f"{len(jobs)} runs"
+    tasks = {(job.run.get("task"), job.run.get("net")) for job in jobs if job.run.get("task")}
+    if len(tasks) != 1:
+        return swept
+    task, net = tasks.pop()
+    return f"{task} with {net}: {swept}" if net else f"{task}: {swept}"

@@ -1,0 +1,223 @@
+"""What a task draws on: the net, the pictures, the loop and the record, built when first asked."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from visprior.build import build
+from visprior.errors import UserError, choice
+from visprior.gradient import Gradient
+from visprior.hyper import Progress
+from visprior.net.representation import Layer, Representation
+from visprior.picture import find_pictures, load_picture
+from visprior.record.recorder import Recorder
+from visprior.regularizer.base import Regularizer, Scene
+from visprior.schedule.schedule import PRECISIONS, Schedule
+from visprior.solver import Solution, Solver
+from visprior.stream import Streams
+from visprior.task.start import KINDS, start_image
+
+log = logging.getLogger("visprior")
+
+
+@dataclass
+class Elements:
+    """The images of a batch: their names, seeds, and the picture that each has to do with."""
+
+    labels: list[str]
+    seeds: list[int]
+    pictures: Tensor | None = None  # (B, C, H, W), grey levels
+    originals: list[str] | None = None  # the name of each image's picture
+
+
+class Services:
+    """The parts of one job. Each is built when it is first asked for."""
+
+    def __init__(self, cfg: DictConfig, folder: Path, recorder: Recorder) -> None:
+        self.cfg = cfg
+        self.folder = folder
+        self.recorder = recorder
+        choice("precision", cfg.precision, PRECISIONS)
+        self.dtype = torch.float64 if cfg.precision == "fp64" else torch.float32
+        self.device = self._device(cfg.device)
+        self._size: tuple[int, int] | None = None
+
+    @staticmethod
+    def _device(name: str) -> torch.device:
+        if name == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if name.partition(":")[0] not in ("cpu", "cuda"):
+            raise UserError(f"device={name} is not known; allowed: auto, cpu, cuda, cuda:N")
+        if name.startswith("cuda"):
+            count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+            if int(name.partition(":")[2] or 0) >= count:
+                raise UserError(
+                    f"device={name} was asked for, but {count or 'no'} CUDA device is visible"
+                )
+        return torch.device(name)
+
+    @cached_property
+    def net(self) -> Representation:
+        """The representation."""
+        net = build(self.cfg.net, self.cfg.trust)
+        if net.random_weights:
+            log.info("%s has random weights (net.seed=%s)", net.name, self.cfg.net.get("seed"))
+        return net
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the pre-image without margins."""
+        if self._size is None:
+            asked = self.cfg.size
+            if asked is None:
+                self._size = (self.net.size[0], self.net.size[1])
+            else:
+                self.use_size([asked, asked] if isinstance(asked, int) else list(asked))
+        assert self._size is not None
+        return self._size
+
+    def use_size(self, size: Sequence[int]) -> None:
+        """Set the size, for tasks that lay out their own image."""
+        if len(size) != 2 or not all(isinstance(n, int) and n >= 8 for n in size):
+            raise UserError(f"size must be a number >= 8 or [height, width], got {size}")
+        self._size = (size[0], size[1])
+
+    def layer(self, name: Any) -> Layer:
+        """One layer at the job's size."""
+        if not isinstance(name, str):
+            raise UserError(f"this task takes one layer, got layer={name}; sweep over several: -m")
+        return self.net.layer(name, self.size)
+
+    def pictures(self, spec: Any = None) -> list[tuple[str, Tensor]]:
+        """(name, (1, C, H, W)) of the pictures that `image` names, at the job's size."""
+        spec = self.cfg.image if spec is None else spec
+        spec = spec if isinstance(spec, str) else list(spec)
+        found = find_pictures(spec)
+        return [(n, load_picture(p, self.size, self.net.channels)) for n, p in found]
+
+    def seeds(self) -> list[int]:
+        """seed, seed + 1, ... as many as `seeds`."""
+        if self.cfg.seeds < 1:
+            raise UserError(f"seeds must be >= 1, got {self.cfg.seeds}")
+        return list(range(self.cfg.seed, self.cfg.seed + self.cfg.seeds))
+
+    def to_device(self, x: Tensor) -> Tensor:
+        """x in the job's precision on its device."""
+        return x.to(device=self.device, dtype=self.dtype)
+
+    def micro_batch(self, batch: int, coupled: bool = False) -> int:
+        """Images per forward pass: all on a GPU; on a CPU about one of 224 x 224 px."""
+        asked = self.cfg.micro_batch
+        if asked != "auto":
+            if not isinstance(asked, int) or asked < 1:
+                raise UserError(f"micro_batch must be auto or a number >= 1, got {asked}")
+            return asked
+        if coupled or self.device.type == "cuda":
+            return batch
+        return max(1, 224 * 224 // (self.size[0] * self.size[1]))
+
+    def cut(self, layers: Sequence[str]) -> Callable[[Tensor], dict[str, Tensor]]:
+        """The net up to these layers, frozen, on the device."""
+        names = tuple(dict.fromkeys(layers))
+        return self.net.cut(names, device=self.device, dtype=self.dtype, size=self.size)
+
+    def features(self, cut: Callable, x: Tensor, layer: str) -> Tensor:
+        """Features of a layer for (n, C, H, W), by micro-batches and without gradients."""
+        with torch.no_grad():
+            parts = self.to_device(x).split(self.micro_batch(len(x)))
+            return torch.cat([cut(p)[layer] for p in parts])
+
+    def regularizers(self, layer: Layer) -> dict[str, Regularizer]:
+        """The regularizers by name, in their order, prepared for this job."""
+        scene = Scene(self.size, list(self.net.mean), layer.stride)
+        parts = {k: build(v, self.cfg.trust) for k, v in self.cfg.regularizer.items() if v}
+        for part in parts.values():
+            part.prepare(scene)
+        return {str(k): v for k, v in parts.items()}
+
+    def solve(
+        self,
+        objective: Any,
+        elements: Elements,
+        start: str,
+        cut: Callable,
+        regularizers: dict[str, Regularizer],
+        rescue: bool = False,
+    ) -> Solution:
+        """Run the loop for these elements, or go on with it; its state and curves are recorded."""
+        schedule: Schedule = build(self.cfg.schedule, self.cfg.trust)
+        stages = schedule.stages(self.recorder.task)
+        batch = len(elements.seeds)
+        param = build(self.cfg.param, self.cfg.trust)
+        coupled = any(r.couples_images for r in regularizers.values())
+        gradient = Gradient(
+            cut,
+            objective,
+            regularizers,
+            param,
+            self.micro_batch(batch, coupled),
+            [False] * batch,
+            self.cfg.precision,
+        )
+        solver = Solver(
+            gradient=gradient,
+            regularizers=regularizers,
+            param=param,
+            optimizer=build(self.cfg.optimizer, self.cfg.trust),
+            stages=stages,
+            streams=Streams(elements.seeds, sum(s.steps for s in stages)),
+            size=self.size,
+            fill=list(self.net.mean),
+            per_pixel=schedule.per_pixel,
+        )
+        pictures = self._start_pictures(start, elements)
+        kind = start if start in KINDS else "image"
+        canvas = solver.canvas(stages[0])
+        x = start_image(kind, elements.seeds, canvas, list(self.net.mean), pictures)
+        moment = self.recorder.resume(self.device) or solver.begin(self.to_device(x))
+        if rescue:
+            self._rescue(solver, moment.z if moment.step == 0 else self.to_device(x), elements)
+        self.recorder.describe(solver)
+        return solver.solve(moment, self.recorder.watch(solver, elements.labels))
+
+    def _start_pictures(self, start: str, elements: Elements) -> Tensor | None:
+        if start in KINDS:
+            return elements.pictures if start == "image" else None
+        pictures = [p for _, p in self.pictures(start)]
+        if len(pictures) not in (1, len(elements.seeds)):
+            raise UserError(
+                f"task.start={start} names {len(pictures)} pictures for {len(elements.seeds)} images"
+            )
+        return torch.cat(pictures).expand(len(elements.seeds), -1, -1, -1)
+
+    def _rescue(self, solver: Solver, z: Tensor, elements: Elements) -> None:
+        """Find images whose start has no gradient and send theirs through ReLU for a while."""
+        first = solver.progress(0)
+        stage = solver.stages[0]
+        dead = solver.gradient.silent(z, first, solver.streams, stage)
+        if not any(dead):
+            return
+        names = [n for n, d in zip(elements.labels, dead, strict=True) if d]
+        log.warning(
+            "%s: the start has no gradient (a dead ReLU); it is sent through ReLU for %d steps",
+            ", ".join(names[:8]) + (", ..." if len(names) > 8 else ""),
+            solver.gradient.rescue,
+        )
+        solver.gradient.dead = dead
+
+    def measure(self, objective: Any, x: Tensor, cut: Callable) -> Tensor:
+        """The objective's measure at the final images, without jitter, (B,) on the CPU."""
+        steps = Progress(0, 1, 0, 0, 1)
+        values, size = [], self.micro_batch(len(x))
+        with torch.no_grad():
+            for i in range(0, len(x), size):
+                rows = slice(i, min(i + size, len(x)))
+                values.append(objective(cut(x[rows]), steps.of(rows))[1])
+        return torch.cat(values).double().cpu()

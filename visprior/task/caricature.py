@@ -1,0 +1,41 @@
+"""Caricature: a picture with what it excites exaggerated."""
+
+from typing import Any
+
+import torch
+
+from visprior.services import Elements, Services
+from visprior.task.inversion import label_of
+from visprior.task.objective import Likeness
+from visprior.task.outcome import activation_rows
+
+
+class Caricature:
+    """min -C <Phi(x), Phi0> / ||Phi0||^2 + regularizers, Phi0 = max(Phi(x0), 0), from x0.
+
+    Mahendran & Vedaldi 2016, section 7. C: weight of the data term. start: image (x0), noise,
+    mean, or another picture.
+    """
+
+    def __init__(self, C: Any = 1.0, start: str = "image") -> None:
+        self.C = C
+        self.start = start
+
+    def run(self, s: Services) -> float:
+        """The mean likeness <Phi, Phi0> / ||Phi0||^2; 1 is the picture itself."""
+        layer, name = s.layer(s.cfg.layer), s.cfg.layer
+        pictures, seeds = s.pictures(), s.seeds()
+        elements = Elements(
+            labels=[label_of(n, seed, seeds) for n, _ in pictures for seed in seeds],
+            seeds=[seed for _ in pictures for seed in seeds],
+            pictures=torch.cat([p for _, p in pictures]).repeat_interleave(len(seeds), 0),
+            originals=[n for n, _ in pictures for _ in seeds],
+        )
+        regularizers = s.regularizers(layer)
+        cut = s.cut([name, *(extra for r in regularizers.values() for extra in r.layers)])
+        assert elements.pictures is not None
+        objective = Likeness(name, s.features(cut, elements.pictures, name), self.C)
+        solution = s.solve(objective, elements, self.start, cut, regularizers)
+        likeness = s.measure(objective, solution.x, cut)
+        rows = activation_rows(s, solution, elements, likeness, "likeness")
+        return s.recorder.results(solution, elements, rows, "likeness")

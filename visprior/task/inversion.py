@@ -1,0 +1,126 @@
+"""Inversion: an image with the features of another one."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from visprior.errors import UserError, did_you_mean
+from visprior.net.representation import Layer
+from visprior.services import Elements, Services
+from visprior.task.objective import FeatureDistance, channel_axis
+from visprior.task.outcome import inversion_rows, window_rows
+
+HALVES = ["first_half", "second_half"]
+
+
+class Inversion:
+    """min C ||M (Phi(x) - Phi0)||^p / ||M Phi0||^p + regularizers (Mahendran & Vedaldi 2016, eq. 2, 3).
+
+    C: weight of the data term: a number, a ramp, one per image, or depth (the paper's by layer).
+    p: 1 or 2. channels: null, a list, first_half or second_half; window: side of the central
+    square of cells that counts; start: noise, mean, image, natural_norm or a picture.
+
+    Errors: UserError for a choice that the layer does not have.
+    """
+
+    def __init__(
+        self,
+        C: Any = 300.0,
+        p: int = 2,
+        channels: Any = None,
+        window: int | None = None,
+        start: str = "noise",
+    ) -> None:
+        self.C = C
+        self.p = p
+        self.channels = channels
+        self.window = window
+        self.start = start
+
+    def run(self, s: Services) -> float:
+        """The mean normalised feature error over the images."""
+        layer = s.layer(s.cfg.layer)
+        name = s.cfg.layer
+        pictures, seeds = s.pictures(), s.seeds()
+        elements = Elements(
+            labels=[label_of(n, seed, seeds) for n, _ in pictures for seed in seeds],
+            seeds=[seed for _ in pictures for seed in seeds],
+            pictures=torch.cat([p for _, p in pictures]).repeat_interleave(len(seeds), 0),
+            originals=[n for n, _ in pictures for _ in seeds],
+        )
+        regularizers = s.regularizers(layer)
+        kept = [extra for r in regularizers.values() for extra in r.layers]
+        cut = s.cut([name, *kept])
+        target = s.features(cut, torch.cat([p for _, p in pictures]), name)
+        mask = self.mask(target)
+        C = s.net.strength(name) if self.C == "depth" else self.C
+        target = target.repeat_interleave(len(seeds), 0)
+        objective = FeatureDistance(name, target, mask, C, self.p)
+        solution = s.solve(objective, elements, self.start, cut, regularizers)
+        error = s.measure(objective, solution.x, cut)
+        rows = inversion_rows(s, solution, elements, error)
+        if self.window:
+            self._box(s, layer, target, solution.x, rows)
+        return s.recorder.results(solution, elements, rows, "error")
+
+    def mask(self, phi: Tensor) -> Tensor | None:
+        """M, broadcastable to the features: selected channels times the central window."""
+        mask = None
+        if self.channels is not None:
+            axis = channel_axis(phi)
+            chosen = self._chosen(phi.shape[axis])
+            shape = [1] * phi.dim()
+            shape[axis] = phi.shape[axis]
+            mask = torch.zeros(phi.shape[axis]).to(phi)
+            mask[chosen] = 1
+            mask = mask.view(shape)
+        if self.window is not None:
+            if phi.dim() != 4:
+                raise UserError("task.window needs a layer with rows and columns")
+            inside = torch.zeros(1, 1, *phi.shape[2:]).to(phi)
+            (i, j), n = (self._first(k) for k in phi.shape[2:]), self.window
+            inside[..., i : i + n, j : j + n] = 1
+            mask = inside if mask is None else mask * inside
+        return mask
+
+    def _chosen(self, count: int) -> list[int]:
+        if self.channels in HALVES:
+            half = count // 2
+            return list(range(half) if self.channels == HALVES[0] else range(half, count))
+        if isinstance(self.channels, str):
+            raise UserError(f"task.channels={self.channels}{did_you_mean(self.channels, HALVES)}")
+        chosen = self.channels if isinstance(self.channels, list) else [self.channels]
+        for c in chosen:
+            if not isinstance(c, int) or not 0 <= c < count:
+                raise UserError(
+                    f"task.channels: {c} is out of range: the layer has {count}, 0 to {count - 1}"
+                )
+        return chosen
+
+    def _first(self, cells: int) -> int:
+        """The window's first cell: ceil((N - n + 1) / 2), counted from 1 (facts 1.6)."""
+        if not isinstance(self.window, int) or not 1 <= self.window <= cells:
+            raise UserError(f"task.window={self.window} does not fit a layer of {cells} cells")
+        return -(-(cells - self.window + 1) // 2) - 1
+
+    def _box(
+        self, s: Services, layer: Layer, phi: Tensor, x: Tensor, rows: list[dict[str, Any]]
+    ) -> None:
+        """Measure how much of the pre-image lies in the window's receptive field."""
+        if layer.field is None or layer.stride is None:
+            for row in rows:
+                row["note"] = "the receptive field of this layer is not known: no box"
+            return
+        n = int(self.window or 0)
+        spans = []
+        for cells, pixels in zip(phi.shape[2:], s.size, strict=True):
+            first = self._first(cells)
+            a, b = layer.box(first, first + n - 1)
+            spans.append((max(a, 0), min(b, pixels)))
+        (top, bottom), (left, right) = spans
+        window_rows(s, x, rows, (top, left, bottom, right))
+
+
+def label_of(name: str, seed: int, seeds: list[int]) -> str:
+    return f"{name}_seed{seed}" if len(seeds) > 1 else name

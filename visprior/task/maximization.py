@@ -1,0 +1,229 @@
+"""Activation maximization: an image that excites a part of a layer most."""
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from visprior.errors import UserError, choice, did_you_mean
+from visprior.net.representation import Layer
+from visprior.services import Elements, Services
+from visprior.solver import Solution
+from visprior.task.mosaic import mosaic_terms
+from visprior.task.objective import Activation, channel_axis
+from visprior.task.outcome import activation_rows
+from visprior.task.term import SCORES, Term, one_hot
+from visprior.task.maximum import measured_maxima
+
+PLACES = ["mean", "centre", "mosaic"]
+
+
+class Maximization:
+    """min -C sum_i weight_i a_i / Z_i + regularizers (Mahendran & Vedaldi 2016, eq. 4, section 6).
+
+    where: mean over positions, centre, [row, column], or mosaic (the paper's layout: many filters
+    in one image). 1/Z = 10^4 / (M rho^2) for one position, with rho the receptive field and M the
+    largest response, and 10^4 H W / (M rho^4) for a mean over positions, which weighs it as a tiling
+    by receptive fields would. M: auto measures it on the built-in photographs; or a number.
+    score: logit, probability or log_probability, for class layers. terms: a weighted sum instead
+    of `channel`: a list of {layer, channel | direction | between, weight, where, power}.
+
+    Errors: UserError for a channel, class, position or term that does not exist.
+    """
+
+    def __init__(
+        self,
+        C: Any = 1.0,
+        where: Any = "mean",
+        score: str = "logit",
+        M: Any = "auto",
+        start: str = "noise",
+        terms: list[dict[str, Any]] | None = None,
+        filters: int = 25,
+    ) -> None:
+        self.C = C
+        self.where = where if isinstance(where, list) else choice("task.where", where, PLACES)
+        self.score = choice("task.score", score, SCORES)
+        self.M = M
+        self.start = start
+        self.terms = terms
+        self.filters = filters
+
+    def run(self, s: Services) -> float:
+        """The mean activation over the images."""
+        if self.where == "mosaic":
+            layer = s.layer(s.cfg.layer)
+            channels, _ = self.channels(s, layer, default=self.filters)
+            terms, elements = mosaic_terms(s, layer, channels, self.M)
+        else:
+            terms, elements = self._weighted(s) if self.terms else self._channels(s)
+        objective = Activation(terms, self.C)
+        regularizers = s.regularizers(s.layer(objective.layers[0]))
+        extra = [name for r in regularizers.values() for name in r.layers]
+        cut = s.cut([*objective.layers, *extra])
+        solution = s.solve(objective, elements, self.start, cut, regularizers, rescue=True)
+        value = s.measure(objective, solution.x, cut)
+        self._advise(s, solution, value, objective.layers[0])
+        rows = activation_rows(s, solution, elements, value, "activation")
+        return s.recorder.results(solution, elements, rows, "activation")
+
+    def _channels(self, s: Services) -> tuple[list[Term], Elements]:
+        layer = s.layer(s.cfg.layer)
+        channels, names = self.channels(s, layer)
+        elements = self._elements(s, names)
+        repeats = len(elements.seeds) // len(channels)
+        count = layer.shape[_axis(layer)]
+        direction = s.to_device(one_hot(channels, count).repeat_interleave(repeats, 0))
+        term = Term(s.cfg.layer, direction, self._place(layer, self.where), 1.0, 0.0, self.score)
+        self._scale(s, [term], [layer])
+        return [term], elements
+
+    def _elements(self, s: Services, names: list[str]) -> Elements:
+        """names x pictures x seeds; pictures only where the start asks for them."""
+        seeds = s.seeds()
+        wanted = s.pictures() if self.start == "image" else [("", None)]
+        labels, all_seeds, pictures = [], [], []
+        for name in names:
+            for picture, x in wanted:
+                for seed in seeds:
+                    parts = [name, picture, f"seed{seed}" if len(seeds) > 1 else ""]
+                    labels.append("_".join(p for p in parts if p))
+                    all_seeds.append(seed)
+                    pictures.append(x)
+        stacked = torch.cat(pictures) if self.start == "image" else None
+        return Elements(labels, all_seeds, stacked)
+
+    def channels(
+        self, s: Services, layer: Layer, default: int | None = None
+    ) -> tuple[list[int], list[str]]:
+        """The channels that `channel` names, and a label for each."""
+        count = layer.shape[_axis(layer)]
+        spec = s.cfg.channel
+        if spec is None:
+            if default is None:
+                raise UserError(f"task=maximization needs channel=: 0 to {count - 1}, a list or all")
+            spec = range(min(default, count))
+        elif spec == "all":
+            spec = range(count)
+        elif isinstance(spec, int | str):
+            spec = [spec]
+        chosen = [self._channel(s, c, count) for c in spec]
+        for c in chosen:
+            if not 0 <= c < count:
+                raise UserError(
+                    f"channel={c} is out of range: layer={s.cfg.layer} has {count}, 0 to {count - 1}"
+                )
+        names = s.net.class_names if len(s.net.class_names) == count else []
+        labels = [_safe(names[c]) if names and len(layer.shape) == 1 else f"channel{c}" for c in chosen]
+        return chosen, [f"{n}_{c}" if labels.count(n) > 1 else n for n, c in zip(labels, chosen, strict=True)]
+
+    @staticmethod
+    def _channel(s: Services, c: Any, count: int) -> int:
+        if isinstance(c, int):
+            return c
+        if len(s.net.class_names) != count:
+            raise UserError(f"channel={c}: class names belong to layer=logits; here a number is needed")
+        return s.net.class_index(c)
+
+    def _weighted(self, s: Services) -> tuple[list[Term], Elements]:
+        """The terms of a weighted sum; one direction for all images."""
+        elements = self._elements(s, ["sum"])
+        terms, layers = [], []
+        for i, spec in enumerate(self.terms or []):
+            allowed = ["layer", "channel", "direction", "between", "weight", "where", "power"]
+            for key in spec:
+                choice(f"task.terms[{i}]: key", key, allowed)
+            name = spec.get("layer", s.cfg.layer)
+            layer = s.layer(name)
+            v = direction_of(spec, layer.shape[_axis(layer)], f"task.terms[{i}]", s)
+            v = s.to_device(v.expand(len(elements.seeds), -1))
+            where = self._place(layer, spec.get("where", self.where))
+            terms.append(
+                Term(name, v, where, float(spec.get("weight", 1)), float(spec.get("power", 0)), self.score)
+            )
+            layers.append(layer)
+        self._scale(s, terms, layers)
+        return terms, elements
+
+    def _place(self, layer: Layer, where: Any) -> str | int:
+        """mean, centre, or the flat index of a position."""
+        if isinstance(where, str):
+            return choice("where", where, ["mean", "centre"])
+        grid = layer.shape[1:] if len(layer.shape) == 3 else layer.shape[:1]
+        if len(layer.shape) == 1 or len(where) != len(grid):
+            raise UserError(f"where={where}: {layer.name} has positions {list(grid)}")
+        for i, n in zip(where, grid, strict=True):
+            if not 0 <= i < n:
+                raise UserError(f"where={where} is out of range: {layer.name} has {list(grid)}")
+        return int(np.ravel_multi_index(where, grid))
+
+    def _scale(self, s: Services, terms: list[Term], layers: list[Layer]) -> None:
+        """1/Z of every term."""
+        maxima = measured_maxima(s, terms) if self.M == "auto" else None
+        height, width = s.size
+        for i, (term, layer) in enumerate(zip(terms, layers, strict=True)):
+            M = maxima[i] if maxima else _numbers(self.M, len(term.scale)).to(term.scale)
+            rho = float(layer.field or min(s.size))
+            if term.where == "mean":
+                rho = min(rho, math.sqrt(height * width))
+                term.scale = 1e4 * height * width / (M * rho**4)
+            else:
+                term.scale = 1e4 / (M * rho**2)
+
+    @staticmethod
+    def _advise(s: Services, solution: Solution, value: Tensor, name: str) -> None:
+        """Say which images stayed without activation, and what to try."""
+        still = int((value == 0).sum())
+        if not still:
+            return
+        names = [layer.name for layer in s.net.layers(s.size)]
+        node = s.net.layer(name, s.size)
+        at = next((i for i, n in enumerate(names) if n in (name, node.name)), 0)
+        before = f"; the layer before it is layer={names[at - 1]}" if at else ""
+        s.recorder.warn(f"{still} of {len(value)} images still excite nothing in {name}{before}")
+
+
+def direction_of(spec: dict[str, Any], count: int, where: str, s: Services) -> Tensor:
+    """(1, C): a channel, a mix of two, or a direction (length 1) from a list or a .npy file."""
+    kinds = [k for k in ("channel", "direction", "between") if k in spec]
+    if len(kinds) > 1:
+        raise UserError(f"{where}: give one of channel, direction, between; got {kinds}")
+    if not kinds:
+        return torch.full((1, count), 1 / count)
+    if kinds == ["channel"]:
+        return one_hot([Maximization._channel(s, spec["channel"], count)], count)
+    if kinds == ["between"]:
+        a, b, fraction = spec["between"]
+        pair = one_hot([a, b], count)
+        return ((1 - fraction) * pair[:1] + fraction * pair[1:]).float()
+    v = spec["direction"]
+    if isinstance(v, str):
+        if not Path(v).is_file():
+            near = did_you_mean(v, [str(p) for p in Path(v).parent.glob("*.npy")])
+            raise UserError(f"{where}.direction={v}: no such file{near}")
+        v = np.load(v, allow_pickle=False)
+    v = torch.as_tensor(np.asarray(v, dtype=np.float32)).flatten()
+    if len(v) != count or not v.norm() > 0:
+        raise UserError(f"{where}.direction needs {count} numbers that are not all zero, got {len(v)}")
+    return (v / v.norm())[None]
+
+
+def _axis(layer: Layer) -> int:
+    return channel_axis(torch.empty(1, *layer.shape, device="meta")) - 1
+
+
+def _numbers(value: Any, batch: int) -> Tensor:
+    numbers = torch.as_tensor(value, dtype=torch.float64).flatten()
+    if len(numbers) not in (1, batch) or not bool((numbers > 0).all()):
+        raise UserError(f"task.M must be auto, a number > 0 or {batch} of them, got {value}")
+    return numbers.expand(batch)
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower()
+
+

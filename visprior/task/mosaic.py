@@ -1,0 +1,61 @@
+"""The layout of Mahendran & Vedaldi's filter mosaics."""
+
+import math
+from typing import Any
+
+import torch
+
+from visprior.errors import UserError
+from visprior.net.representation import Layer
+from visprior.services import Elements, Services
+from visprior.task.maximum import channel_maxima
+from visprior.task.term import Mosaic, Term, one_hot
+
+ONE_BY_ONE = 512  # layers with more channels get an image per filter
+
+
+def odd_pitch(layer: Layer, least: int) -> int:
+    """Cells per filter: round(1.1 rho / stride), at least `least`, made odd by adding 1."""
+    assert layer.field is not None and layer.stride is not None
+    pitch = max(math.floor(1.1 * layer.field / layer.stride + 0.5), least)
+    return pitch + (pitch % 2 == 0)
+
+
+def largest_side(s: Services, name: str, cells: int, layer: Layer) -> int:
+    """The largest image side whose feature map is exactly `cells` wide, by bisection."""
+    stride, field = int(layer.stride or 1), int(layer.field or 1)
+    low, high = cells * stride, (cells + 4) * stride + field
+    while high - low > 1:
+        middle = (low + high) // 2
+        if s.net.layer(name, (middle, middle)).shape[-1] <= cells:
+            low = middle
+        else:
+            high = middle
+    if s.net.layer(name, (low, low)).shape[-1] != cells:
+        raise UserError(f"no image side gives {name} exactly {cells} cells; use task.where=centre")
+    return low
+
+
+def mosaic_terms(
+    s: Services, layer: Layer, channels: list[int], M: Any
+) -> tuple[list[Any], Elements]:
+    """The objective and the images of a mosaic; sets the job's size (facts 1.6)."""
+    name = s.cfg.layer
+    if len(layer.shape) != 3 or layer.field is None or layer.stride is None:
+        raise UserError(f"where=mosaic needs rows, columns and a receptive field; {name} has none")
+    maxima = channel_maxima(s, name, channels) if M == "auto" else torch.full((len(channels),), float(M))
+    seeds = s.seeds()
+    if layer.shape[0] > ONE_BY_ONE:
+        side = largest_side(s, name, odd_pitch(layer, 1), layer)
+        s.use_size((side, side))
+        direction = s.to_device(one_hot(channels, layer.shape[0]).repeat_interleave(len(seeds), 0))
+        term = Term(name, direction, "centre")
+        term.scale = (1e4 / (maxima * layer.field**2)).to(direction).repeat_interleave(len(seeds))
+        labels = [f"channel{c}_seed{n}" for c in channels for n in seeds]
+        return [term], Elements(labels, seeds * len(channels))
+    mosaic = Mosaic(name, channels, odd_pitch(layer, 4), len(seeds))
+    side = largest_side(s, name, mosaic.side * mosaic.pitch, layer)
+    s.use_size((side, side))
+    mosaic.scales = 1e4 / (maxima * layer.field**2 * len(channels))
+    mosaic.scale = mosaic.scale.to(device=s.device, dtype=s.dtype)
+    return [mosaic], Elements([f"mosaic_seed{n}" if len(seeds) > 1 else "mosaic" for n in seeds], seeds)
