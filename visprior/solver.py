@@ -48,6 +48,7 @@ class Solution:
     interrupted: bool = False
     seconds: float = 0.0
     steps: int = 0
+    moment: Moment | None = None  # where the run stands, for going on
 
 
 class Watch(Protocol):
@@ -225,6 +226,7 @@ class Solver:
             alive=(m.alive & finite).cpu(),
             failures=failures,
             steps=m.step,
+            moment=m,
         )
 
 

@@ -29,11 +29,12 @@ class Grid(NamedTuple):
     left: int  # where the first column begins
     top: int  # where the first row begins
     caption: int  # height of the line under each picture
+    gap: int  # between cells
 
     def corner(self, row: int, column: int) -> tuple[int, int]:
         """x and y of a cell."""
-        y = self.top + row * (self.cell_height + self.caption + GAP)
-        return self.left + column * (self.cell_width + GAP), y
+        y = self.top + row * (self.cell_height + self.caption + self.gap)
+        return self.left + column * (self.cell_width + self.gap), y
 
 
 def comparison(target: Tensor, preimage: Tensor, stretch: bool = False) -> np.ndarray:
@@ -62,6 +63,7 @@ def contact_sheet(
     cell: int = 192,
     corner: str = "",
     captions: Sequence[Sequence[str | None]] | None = None,
+    gap: int = GAP,
 ) -> np.ndarray:
     """Rows of pictures on white, labelled: uint8 (H, W, 3).
 
@@ -74,9 +76,9 @@ def contact_sheet(
     columns = max((len(row) for row in cells), default=0)
     if not columns:
         raise ValueError("a contact sheet needs at least one cell")
-    grid, heading = _measure(cells, row_labels, column_labels, title, cell, corner, captions)
+    grid, heading = _measure(cells, row_labels, column_labels, title, cell, corner, captions, gap)
     x_end, y_end = grid.corner(len(cells), columns)
-    image = Image.new("RGB", (x_end - GAP + MARGIN, y_end - GAP + MARGIN), "white")
+    image = Image.new("RGB", (x_end - gap + MARGIN, y_end - gap + MARGIN), "white")
     canvas = ImageDraw.Draw(image)
     if heading:
         text.draw(canvas, heading, MARGIN, MARGIN, heading.width, "left")
@@ -99,6 +101,7 @@ def _measure(
     cell: int,
     corner: str,
     captions: Sequence[Sequence[str | None]] | None,
+    gap: int,
 ) -> tuple[Grid, text.Block | None]:
     """Where everything goes, and the heading laid out."""
     pictures = [c for row in cells for c in row if isinstance(c, np.ndarray)]
@@ -109,14 +112,14 @@ def _measure(
     rows = [text.fit(t, label, cell, 13).width for t in row_labels or [] if t]
     rows += [text.fit(corner, label, 60, 12).width] if corner and row_labels else []
     left = MARGIN + (max(rows) + 2 * GAP if rows else 0)
-    whole = max(left - MARGIN + columns * (width + GAP) - GAP, 160)
+    whole = max(left - MARGIN + columns * (width + gap) - gap, 160)
     heading = text.fit(title, whole, 120, 17, bold=True) if title else None
     heads = [text.fit(t, width, 54, 13).height for t in column_labels or [] if t]
     heads += [text.fit(corner, left - MARGIN - GAP, 54, 12).height] if corner and rows else []
     top = MARGIN + (heading.height + GAP if heading else 0) + (max(heads) + GAP if heads else 0)
     words = [w for row in captions or [] for w in row if w]
     caption = max((text.fit(w, width, 48, 12).height for w in words), default=0)
-    return Grid(width, cell, left, top, caption + 4 if caption else 0), heading
+    return Grid(width, cell, left, top, caption + 4 if caption else 0, gap), heading
 
 
 def _draw_labels(

@@ -46,9 +46,11 @@ class LoopWatch:
         if time.perf_counter() - self.saved > self.save_seconds:
             self.save(moment)
             self.saved = time.perf_counter()
-        if stop or moment.step == seen.steps:
-            self.bar.close()
         return stop
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self.bar.close()
 
     def _show(self, moment: Moment, seen: Solver) -> None:
         if self.bar.disable:

@@ -61,7 +61,8 @@ def _items(job: Job, picture: str) -> list[Item]:
         file = job.folder / str(name or image.get("file"))
         original = job.folder / str(image.get("target"))
         if image.get("status", "ok") not in ("ok", "finished"):
-            items.append(Item(None, job.why, original if original.is_file() else None))
+            reason = str(image.get("reason") or job.why)
+            items.append(Item(None, reason, original if original.is_file() else None))
         else:
             items.append(_item(file, missing, original if original.is_file() else None))
     return items or [Item(None, missing)]

@@ -46,7 +46,8 @@ def write_plots(folder: Path, jobs: Sequence[Job], sweep: Sweep) -> list[Path]:
         if any(len(points) > 1 for points in lines.values()):
             folder.mkdir(exist_ok=True)
             path = folder / f"{_file_name(metric)}_over_{_file_name(key)}.png"
-            _plot(path, lines, metric, key)
+            others = [k for k in sweep.keys if k not in (key, "seed")]
+            _plot(path, lines, (metric, key, others[0] if len(others) == 1 else ""))
             written.append(path)
     return written
 
@@ -103,7 +104,8 @@ def _point(x: float, found: list[tuple[float, float]]) -> Point:
     return Point(x, mean, math.sqrt(sum((y - mean) ** 2 for y, _ in found) / (len(found) - 1)))
 
 
-def _plot(path: Path, lines: dict[str, list[Point]], metric: str, key: str) -> None:
+def _plot(path: Path, lines: dict[str, list[Point]], names: tuple[str, str, str]) -> None:
+    """names: the metric, the key along x, the legend's title."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
@@ -117,11 +119,11 @@ def _plot(path: Path, lines: dict[str, list[Point]], metric: str, key: str) -> N
             x, y, yerr=bars, label=label, color=colour, marker="o", markersize=4, linewidth=1.4,
             capsize=2, elinewidth=0.8,
         )  # fmt: skip
-    _dress(axes, lines, metric, key)
+    _dress(axes, lines, *names)
     write_figure(path, figure)
 
 
-def _dress(axes: "Axes", lines: dict[str, list[Point]], metric: str, key: str) -> None:
+def _dress(axes: "Axes", lines: dict[str, list[Point]], metric: str, key: str, legend: str) -> None:
     """Scales, labels, legend beside the axes."""
     xs = sorted({point.x for points in lines.values() for point in points})
     ys = [point.y for points in lines.values() for point in points]
@@ -138,4 +140,7 @@ def _dress(axes: "Axes", lines: dict[str, list[Point]], metric: str, key: str) -
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     if 1 < len(lines) <= MOST_NAMED:
-        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9)
+        axes.legend(
+            loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9,
+            title=legend or None, title_fontsize=9, alignment="left",
+        )  # fmt: skip

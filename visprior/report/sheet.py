@@ -6,18 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from visprior.record.sheet import EMPTY, Cell, contact_sheet
+from visprior.record.sheet import EMPTY, GAP, Cell, contact_sheet
 from visprior.report.plan import Item, Plan
 
 LARGEST, SMALLEST = 192, 24  # height of a picture on the sheet
 WIDEST, HIGHEST = 6000, 12000  # of the pictures on the sheet, in pixels
 SEAM = 3  # between the pictures of one cell
+BLOCK_GAP = 16  # between cells that hold several
 MOST_ROWS = HIGHEST // SMALLEST
 MOST_COLUMNS = WIDEST // SMALLEST
 
 
 def draw_sheet(plan: Plan, title: str) -> np.ndarray:
-    """uint8 (H, W, 3). Pictures shrink as there are more; a sheet of thousands is cut, and says so."""
+    """uint8 (H, W, 3). Pictures shrink as there are more; thousands are cut, which is said."""
     plan, title = _cut(plan, title)
     items = [item for row in plan.cells for cell in row for item in cell]
     across, down = _shape(max(len(cell) for row in plan.cells for cell in row))
@@ -34,6 +35,7 @@ def draw_sheet(plan: Plan, title: str) -> np.ndarray:
         cell=height * down + SEAM * (down - 1),
         corner=plan.corner,
         captions=plan.captions,
+        gap=BLOCK_GAP if across * down > 1 else GAP,
     )
 
 
