@@ -1,7 +1,7 @@
 """Hyperparameters: a number, one number per image, or a ramp over the run."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ class Progress:
     stage: int
     step_in_stage: int
     steps_in_stage: int
-    rows: slice = slice(None)  # the images of the batch that a micro-batch holds
+    rows: slice = field(default_factory=lambda: slice(None))  # the images of the batch that a micro-batch holds
 
     @property
     def fraction(self) -> float:
