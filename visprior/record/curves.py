@@ -109,10 +109,13 @@ def _finish(axes: "Axes", name: str, values: Sequence[np.ndarray], stages: Seque
     positive = finite[finite > 0]
     if positive.size and positive.size == finite[finite != 0].size:
         axes.set_yscale("log", nonpositive="mask")
+        narrow = positive.max() < 20 * positive.min()  # minor ticks then need numbers too
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if narrow else "")
     elif finite.size and np.ptp(finite) > 0:
         axes.set_yscale("symlog", linthresh=max(1e-3 * float(np.abs(finite).max()), 1e-12))
     for stage in stages:
-        axes.axvline(stage, color="0.6", linewidth=0.7, zorder=0)
+        axes.axvline(stage, color="0.35", linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_ylabel(name)
     axes.grid(True, color="0.92")
     axes.set_axisbelow(True)

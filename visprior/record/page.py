@@ -25,7 +25,8 @@ th{position:sticky;top:0;background:var(--back);font-weight:600}
 th[data-sort]{cursor:pointer}th[aria-sort=ascending]::after{content:" \\2191"}
 th[aria-sort=descending]::after{content:" \\2193"}
 td img{display:inline-block;margin:1px;border-radius:2px;vertical-align:middle}
-.reason{max-width:36em;overflow-wrap:anywhere}
+.reason{min-width:16em;max-width:36em;overflow-wrap:anywhere}
+.name{max-width:24em;overflow-wrap:anywhere}
 .plots{display:flex;flex-wrap:wrap;gap:12px}
 .plots img,.sheet img{max-width:100%;height:auto;background:#fff;border-radius:4px}
 """
@@ -111,7 +112,7 @@ def write_overview(
 
     images are the entries of metrics.json: label, file, comparison and status, then the metrics.
     """
-    shown = ("label", "file", "comparison", "status")
+    shown = ("label", "file", "comparison", "target", "box", "status")
     simple = (int, float, str, bool)
     metrics = list(
         dict.fromkeys(

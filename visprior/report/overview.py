@@ -54,7 +54,7 @@ def _jobs_table(folder: Path, jobs: Sequence[Job], sweep: Sweep) -> str:
         reason = f" class='bad reason'>{html.escape(job.why)}" if not job.finished else ">finished"
         rows.append(
             [
-                f"<td><a href='{link}'>{html.escape(job.name)}</a></td>",
+                f"<td class='name'><a href='{link}'>{html.escape(job.name)}</a></td>",
                 f"<td>{_thumbnails(folder, job, embed)}</td>",
                 *(value_cell(_number_or_text(values[key])) for key in sweep.keys),
                 f"<td{reason}</td>",

@@ -71,11 +71,11 @@ def _numeric(sweep: Sweep, key: str) -> bool:
 
 
 def _plottable(jobs: Sequence[Job], name: str) -> bool:
-    """A number of its own: no deviation of another, no component of a vector, no flag."""
+    """A number that differs: no deviation of another, no component of a vector, no flag."""
     if name.endswith(("_std", "]")):
         return False
     values = [job.summary.get(name) for job in jobs]
-    return any(_number(v) is not None for v in values if not isinstance(v, bool | str))
+    return len({v for v in values if isinstance(v, int | float) and not isinstance(v, bool)}) > 1
 
 
 def _lines(jobs: Sequence[Job], sweep: Sweep, metric: str, key: str) -> dict[str, list[Point]]:
