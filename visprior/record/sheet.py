@@ -50,8 +50,8 @@ def comparison(target: Tensor, preimage: Tensor, stretch: bool = False) -> np.nd
         colour_difference(target, preimage),
         absolute_difference(target, preimage),
     ]
-    side = max(target.shape[-2:])
-    cell = side * -(-128 // side)  # at least 128 pixels, by a whole factor
+    factor = min(16, -(-128 // min(target.shape[-2:])))  # room for the captions
+    cell = target.shape[-2] * factor
     return contact_sheet([panels], captions=[list(PANELS)], cell=cell)
 
 
