@@ -31,7 +31,9 @@ def build(node: DictConfig, trust: Any = ()) -> Any:
         if isinstance(cause, UserError):
             raise cause from None
         if isinstance(cause, TypeError | ValueError | ImportError):
-            short = str(cause).replace("__init__() got an unexpected keyword argument", "has no key")
+            short = str(cause).replace(
+                "__init__() got an unexpected keyword argument", "has no key"
+            )
             raise UserError(f"{node.get('_target_')}: {short}") from error
         raise
 

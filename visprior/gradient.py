@@ -16,7 +16,7 @@ from visprior.stream import Streams
 class Objective(Protocol):
     """The data term C * l(Phi, Phi0)."""
 
-    layers: Sequence[str]
+    layers: tuple[str, ...]
     measure: str  # what its second value is called: error, activation, likeness
 
     def __call__(self, phi: Features, t: Progress) -> tuple[Tensor, Tensor]:

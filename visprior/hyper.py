@@ -19,7 +19,9 @@ class Progress:
     stage: int
     step_in_stage: int
     steps_in_stage: int
-    rows: slice = field(default_factory=lambda: slice(None))  # the images of the batch that a micro-batch holds
+    rows: slice = field(
+        default_factory=lambda: slice(None)
+    )  # the images of the batch that a micro-batch holds
 
     @property
     def fraction(self) -> float:
@@ -40,7 +42,7 @@ class Hyper:
     """A hyperparameter, resolved at one moment of the run.
 
     `spec` is a number, a list of numbers (one per image), or a ramp
-    {from: a, to: b, over: run|stage, curve: linear|geometric|cosine}, whose ends are numbers or lists.
+    {from: a, to: b, over: run|stage, curve: linear|geometric|cosine} with numbers or lists as ends.
 
     Errors: UserError when it is no number, below `minimum`, or a ramp with unknown keys.
     """
@@ -88,15 +90,20 @@ class Hyper:
     def at(self, t: Progress, like: Tensor) -> float | Tensor:
         """The value at t: a float, or (B,) on `like`'s device for the images t.rows."""
         if self.length is None:
-            return float(self._mix(self.start, self.end, t))
+            value = self._mix(self.start, self.end, t)
+            assert isinstance(value, float)
+            return value
         key = (like.device, like.dtype)
         if key not in self._cache:
-            ends = [torch.as_tensor(e).expand(self.length) for e in (self.start, self.end)]
+            ends = [
+                torch.tensor(e, dtype=torch.float64).expand(self.length)
+                for e in (self.start, self.end)
+            ]
             self._cache[key] = torch.stack(ends).to(like)
         start, end = self._cache[key][:, t.rows]
         return self._mix(start, end, t)
 
-    def _mix(self, start, end, t: Progress):
+    def _mix(self, start: Any, end: Any, t: Progress) -> Any:
         if self.constant:
             return start
         f = t.fraction if self.over == "run" else t.fraction_of_stage

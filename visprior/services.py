@@ -193,7 +193,8 @@ class Services:
         pictures = [p for _, p in self.pictures(start)]
         if len(pictures) not in (1, len(elements.seeds)):
             raise UserError(
-                f"task.start={start} names {len(pictures)} pictures for {len(elements.seeds)} images"
+                f"task.start={start} names {len(pictures)} pictures for "
+                f"{len(elements.seeds)} images"
             )
         return torch.cat(pictures).expand(len(elements.seeds), -1, -1, -1)
 

@@ -1,7 +1,7 @@
 """The loop: one energy, one iteration, for every task.
 
-    x = decode(z);  seen = perturb*(x);  g = precondition*(d data(seen)/dx) + d sum(energies)/dx
-    g = force*(J_decode^T g);  z = update(z, g);  z = after_update*(z);  z = encode(project*(x))
+x = decode(z);  seen = perturb*(x);  g = precondition*(d data(seen)/dx) + d sum(energies)/dx
+g = force*(J_decode^T g);  z = update(z, g);  z = after_update*(z);  z = encode(project*(x))
 """
 
 import time
@@ -155,9 +155,7 @@ class Solver:
             new = self._project(new, z, t, active)
             good = torch.where(m.alive[:, None, None, None], z, m.good)
             new = torch.where(m.alive[:, None, None, None], new, good)
-        return Moment(
-            m.step + 1, new, good, m.alive, m.bad_step, m.bad_term, state, m.history
-        )
+        return Moment(m.step + 1, new, good, m.alive, m.bad_step, m.bad_term, state, m.history)
 
     def _step_size(self, stage: Stage, t: Progress, z: Tensor) -> float | Tensor:
         size = per_image(stage.step_size.at(t, z))

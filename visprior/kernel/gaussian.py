@@ -21,13 +21,14 @@ def gaussian(size: int, sigma: float) -> np.ndarray:
 def sigma_for(size: int) -> float:
     """The sigma whose outermost entry on the axis is 1e-4 (Baust et al. 2021, section 2.7)."""
     half = size // 2
-    return fit_to_support(
-        lambda s: gaussian(size, s)[half, -1], 0.05, 0.8 * half, "kernel.sigma"
-    )
+    return fit_to_support(lambda s: gaussian(size, s)[half, -1], 0.05, 0.8 * half, "kernel.sigma")
 
 
 class Gaussian(Kernel):
     """A Gaussian; sigma in pixels, null: fitted to the size by the 1e-4 support rule.
+
+    The rule cuts off tails that are small but many: from size 13 on the transfer function reaches
+    slightly below 0 (-5e-5 at 13, -5e-4 at 21). Up to 11, the papers' sizes, it is in [0, 1].
 
     Errors: UserError for an even size or sigma <= 0.
     """

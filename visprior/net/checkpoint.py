@@ -25,8 +25,7 @@ _TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.")
 def load_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
     """{name: tensor} from a .pth, .pt or .safetensors file, on the CPU.
 
-    A dictionary under 'state_dict' is taken out of its wrapper, and a prefix 'module.'
-    (nn.DataParallel) is dropped.
+    A dictionary under 'state_dict' is taken out of its wrapper.
 
     Raises:
         UserError: the file is missing, damaged, unsafe, or holds something else.
@@ -45,7 +44,7 @@ def load_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
     strange = [k for k, v in state.items() if not isinstance(v, torch.Tensor)]
     if strange:
         raise UserError(f"weights '{path}': '{strange[0]}' in it is no tensor")
-    return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
+    return {str(name): tensor for name, tensor in state.items()}
 
 
 def _cause(path: Path, error: Exception) -> str:
@@ -70,12 +69,12 @@ def adopt(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> dict
     Raises:
         UserError: names are missing or unexpected, or shapes differ.
     """
-    state = {
-        _OLD_DENSENET.sub(r"\1\2", name): tensor
-        for name, tensor in state.items()
-        if not name.startswith(_TRAINING_ONLY)
-    }
     expected = model.state_dict()
+    state = {
+        _known_as(name, expected): tensor
+        for name, tensor in state.items()
+        if name in expected or not name.startswith(_TRAINING_ONLY)
+    }
     for name, tensor in state.items():
         if name in expected and tensor.shape != expected[name].shape:
             shapes = f"{list(tensor.shape)}, the network has {list(expected[name].shape)}"
@@ -87,6 +86,13 @@ def adopt(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> dict
             f"weights '{source}' are of another network{_differences(missing, unexpected)}"
         )
     return dict(model.state_dict())
+
+
+def _known_as(name: str, expected: dict[str, torch.Tensor]) -> str:
+    """The name without the prefix of nn.DataParallel and in the newer form of DenseNets."""
+    if name in expected:
+        return name
+    return _OLD_DENSENET.sub(r"\1\2", name.removeprefix("module."))
 
 
 def _differences(missing: list[str], unexpected: list[str]) -> str:

@@ -6,7 +6,7 @@ mode), hides what is inside Conv2dNormActivation, and does not tell which node h
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torchvision
@@ -15,7 +15,7 @@ from torchvision.models.feature_extraction import NodePathTracer
 
 from visprior.net.cut import keep_inputs
 from visprior.net.geometry import Cells, geometry
-from visprior.net.representation import Layer
+from visprior.net.representation import Layer, Size
 
 
 @dataclass(frozen=True)
@@ -93,32 +93,55 @@ class Shapes(fx.Interpreter):
 
 
 def shapes(
-    module: fx.GraphModule, channels: int, size: tuple[int, int]
-) -> dict[fx.Node, tuple[int, ...]]:
-    """The shape of each node's result for two images, when the module is on the meta device.
+    module: fx.GraphModule, channels: int, size: Size
+) -> tuple[dict[fx.Node, tuple[int, ...]], Exception | None]:
+    """Shapes of the nodes' results for two images, and why they end where they do, if early.
 
-    Raises:
-        whatever the network raises when it does not take images of this size.
+    The module is on the meta device: nothing is computed. Images that are too small for the last
+    layers may well do for the first ones.
     """
     batch = 2
     run = Shapes(module, batch)
-    run.run(torch.empty(batch, channels, *size, device="meta"))
-    return run.found
+    try:
+        run.run(torch.empty(batch, channels, *size, device="meta"))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        return run.found, error
+    return run.found, None
 
 
-def layers_of(graph: Graph, found: dict[fx.Node, tuple[int, ...]]) -> dict[str, Layer]:
-    """{node: layer} from a graph and the shapes of its nodes."""
+def layers_of(graph: Graph, found: dict[fx.Node, tuple[int, ...]], size: Size) -> dict[str, Layer]:
+    """{node: layer} from a graph and the shapes of its nodes at an image size."""
     cells = geometry(graph.module, found)
+    trunk = _trunk(list(found))
     return {
-        name: _layer(name, found[node][1:], cells.get(node))
+        name: replace(_layer(name, found[node][1:], cells.get(node), size), trunk=node in trunk)
         for name, node in graph.nodes.items()
         if node.op != "placeholder" and node in found
     }
 
 
-def _layer(node: str, shape: tuple[int, ...], cells: Cells | None) -> Layer:
+def _trunk(nodes: list[fx.Node]) -> set[fx.Node]:
+    """The nodes that everything later depends on: nothing bypasses them."""
+    place = {node: i for i, node in enumerate(nodes)}
+    trunk, reach = set(), 0
+    for i, node in enumerate(nodes):
+        if reach <= i:
+            trunk.add(node)
+        reach = max([reach, *(place[user] for user in node.users if user in place)])
+    return trunk
+
+
+def nominal_stride(size: Size, shape: tuple[int, ...]) -> float | None:
+    """Image size / map size, where it is whole and the same both ways."""
+    if len(shape) != 3 or size[0] % shape[1] or size[1] % shape[2]:
+        return None
+    v, h = size[0] // shape[1], size[1] // shape[2]
+    return float(v) if v == h else None
+
+
+def _layer(node: str, shape: tuple[int, ...], cells: Cells | None, size: Size) -> Layer:
     if cells is None:
-        return Layer(node, node, shape)
+        return Layer(node, node, shape, nominal_stride(size, shape))
     turned = cells.dims == (1, 2)
     if turned:
         shape = (shape[2], shape[0], shape[1])

@@ -46,7 +46,7 @@ def random_state(
     last = max((order[name] for name in needed), default=-1)
     for name, module in list(model.named_modules())[: last + 1]:
         drawn = _draw(module, generator)
-        if name in needed or name in state:
+        if name in needed:
             state |= {f"{name}.{key}": tensor for key, tensor in drawn.items()}
     return state
 

@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,9 +14,9 @@ from torch import nn
 from visprior.errors import UserError, did_you_mean
 from visprior.net.checkpoint import adopt, load_checkpoint
 from visprior.net.cut import keep_inputs
-from visprior.net.graph import layers_of, shapes, trace
+from visprior.net.graph import layers_of, nominal_stride, shapes, trace
 from visprior.net.representation import Layer, Representation, Size, wrong_size
-from visprior.net.tap import Tapped
+from visprior.net.tap import Tapped, run_with_hooks
 
 
 class PythonNet(Representation):
@@ -66,54 +67,47 @@ class PythonNet(Representation):
             channels_last,
         )
         self.class_names = list(classes or [])
-        self._model = _call(target).eval()
+        self._model = _call(target).eval().cpu()
         keep_inputs(self._model)
         if weights is not None:
             adopt(self._model, load_checkpoint(weights), str(weights))
 
     def _measure(self, size: Size) -> dict[str, Layer]:
-        names = {name: name for name, _ in self._model.named_modules() if name}
+        found: dict[str, tuple[int, ...]] = {}
+        names = {name for name, _ in self._model.named_modules() if name}
         x = torch.zeros(2, self.channels, *size, dtype=_dtype(self._model))
         try:
             with torch.no_grad():
-                found = Tapped(self._model, names, early=False)(x)
+                run_with_hooks(self._model, names, lambda n, phi: found.update({n: phi.shape}), x)
         except Exception as error:
-            raise wrong_size(self.name, size, self.size, error) from error
+            if size == self.size:
+                raise wrong_size(self.name, size, error) from error
         traced = self._traced(size)
         table: dict[str, Layer] = {}
-        for name, phi in found.items():
-            layer = Layer(name, name, tuple(phi.shape[1:]), _ratio(size, phi.shape))
-            known = traced.get(name)
-            table[name] = known if known and known.shape == layer.shape else layer
+        for name, (count, *sides) in found.items():
+            shape, known = tuple(sides), traced.get(name)
+            if known and known.shape == shape:
+                table[name] = replace(known, name=name, node=name)
+            elif count == len(x):
+                table[name] = Layer(name, name, shape, nominal_stride(size, shape))
         return table
 
     def _traced(self, size: Size) -> dict[str, Layer]:
-        """What the graph tells about modules, when there is a graph."""
+        """{module: what the graph tells about its last node}, where there is a graph."""
         try:
             graph = trace(copy.deepcopy(self._model).to("meta"))
-            nodes = layers_of(graph, shapes(graph.module, self.channels, size))
+            nodes = layers_of(graph, shapes(graph.module, self.channels, size)[0], size)
         except Exception:  # a user's module may fail in any way on symbols instead of tensors
             return {}
         modules = {}
         for node, layer in nodes.items():
             parts = node.split(".")
             modules |= {".".join(parts[:n]): layer for n in range(1, len(parts) + 1)}
-        return {
-            name: Layer(name, name, layer.shape, layer.stride, layer.field, layer.offset)
-            for name, layer in modules.items()
-            if not layer.turned
-        }
+        return {name: layer for name, layer in modules.items() if not layer.turned}
 
     def _body(self, layers: dict[str, Layer]) -> nn.Module:
         model = copy.deepcopy(self._model)
         return Tapped(model, {key: layer.node for key, layer in layers.items()})
-
-
-def _ratio(size: Size, shape: torch.Size) -> float | None:
-    if len(shape) != 4 or size[0] % shape[2] or size[1] % shape[3]:
-        return None
-    v, h = size[0] // shape[2], size[1] // shape[3]
-    return float(v) if v == h else None
 
 
 def _dtype(model: nn.Module) -> torch.dtype:

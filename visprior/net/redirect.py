@@ -38,7 +38,15 @@ class RedirectedReLU(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func in _RELUS or func is F.relu6:
-            x = args[0] if args else kwargs["input"]
-            return _Redirected.apply(x, 6.0 if func is F.relu6 else math.inf)
-        return func(*args, **kwargs)
+        ceiling = _ceiling(func, kwargs)
+        if ceiling is None:
+            return func(*args, **kwargs)
+        return _Redirected.apply(args[0] if args else kwargs["input"], ceiling)
+
+
+def _ceiling(func: Any, kwargs: dict[str, Any]) -> float | None:
+    """Where a ReLU ends (infinity, or 6), None for other functions. nn.ReLU6 calls hardtanh."""
+    if func in _RELUS:
+        return math.inf
+    is_bounded = func is F.hardtanh and kwargs.get("min_val") == 0
+    return float(kwargs["max_val"]) if is_bounded else 6.0 if func is F.relu6 else None

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from visprior.errors import UserError, did_you_mean
+from visprior.errors import UserError
+from visprior.net.classes import find_class
 from visprior.net.cut import Cut
 from visprior.net.names import LayerNames
 
@@ -25,6 +26,7 @@ class Layer:
     field: int | None = None  # side of the receptive field in pixels
     offset: float | None = None  # 0-based pixel coordinate of the centre of cell 0
     turned: bool = False  # the network has it as (H, W, C); cuts return (C, H, W) all the same
+    trunk: bool = True  # all that comes later sees the image through this layer
 
     def box(self, first: int, last: int) -> tuple[int, int]:
         """Pixels [start, end) that cells first..last see along one axis, not clipped.
@@ -75,7 +77,11 @@ class Representation(ABC):
 
     @abstractmethod
     def _measure(self, size: Size) -> dict[str, Layer]:
-        """{node: layer} in order of computation."""
+        """{node: layer} in order of computation, up to where images of this size get.
+
+        Raises:
+            UserError: size is the network's own, and it fails.
+        """
 
     @abstractmethod
     def _body(self, layers: dict[str, Layer]) -> nn.Module:
@@ -100,15 +106,20 @@ class Representation(ABC):
         Raises:
             UserError: no such layer, or the network does not take this size.
         """
-        table = self._table(size)
-        return replace(table[self._node(name, table)], name=name)
+        node, table = self._node(name), self._table(size)
+        if node not in table:
+            pixels, own = (f"{h}x{w}" for h, w in (as_size("size", size or self.size), self.size))
+            reach = f"images of {pixels} pixels do not get to layer '{name}' of {self.name}"
+            raise UserError(f"{reach}; its own size is {own}")
+        return replace(table[node], name=name)
 
-    def _node(self, name: str, table: dict[str, Layer]) -> str:
+    def _node(self, name: str) -> str:
+        table = self._table(None)
         depths = {"shallow": 0.25, "middle": 0.5, "deep": 0.75}
         if name in self._names.aliases or name not in (*depths, "logits"):
             return self._names.node(name, table)
-        # Without a table: by position among the layers that still are maps or tokens.
-        maps = [node for node, layer in table.items() if len(layer.shape) > 1]
+        # Without aliases: by position among the maps (or tokens) that nothing bypasses.
+        maps = [node for node, layer in table.items() if layer.trunk and len(layer.shape) > 1]
         if name == "logits" or not maps:
             return list(table)[-1]
         return maps[int(depths[name] * len(maps))]
@@ -144,9 +155,9 @@ class Representation(ABC):
         table changes where theirs do on average: after 60, 70 and 80 % of its layers.
         """
         nodes = list(self._table(None))
-        at = nodes.index(self.layer(name).node)
+        at = nodes.index(self._node(name))
         if self._strength:
-            starts = {nodes.index(self.layer(first).node): C for first, C in self._strength.items()}
+            starts = {nodes.index(self._node(first)): C for first, C in self._strength.items()}
             return float(starts[max((s for s in starts if s <= at), default=min(starts))])
         depth = at / len(nodes)
         return 300.0 if depth < 0.6 else 100.0 if depth < 0.7 else 20.0 if depth < 0.8 else 1.0
@@ -157,25 +168,7 @@ class Representation(ABC):
         Raises:
             UserError: no such class, or several.
         """
-        if isinstance(name, int) or str(name).lstrip("-").isdigit():
-            count = len(self.class_names) or self.layers()[-1].shape[-1]
-            if 0 <= int(name) < count:
-                return int(name)
-            raise UserError(f"class {name} is out of range; allowed: 0 to {count - 1}")
-        return _find_class(str(name), self.class_names)
-
-
-def _find_class(name: str, known: list[str]) -> int:
-    wanted, names = name.casefold(), [label.casefold() for label in known]
-    tests = (wanted.__eq__, lambda n: n.startswith(wanted), lambda n: wanted in n)
-    for test in tests:
-        found = [i for i, label in enumerate(names) if test(label)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            several = ", ".join(f"'{known[i]}' ({i})" for i in found[:6])
-            raise UserError(f"class '{name}' fits several: {several}")
-    raise UserError(f"no class '{name}'{did_you_mean(name, known)}")
+        return find_class(name, self.class_names, self.layers()[-1].shape[-1])
 
 
 def as_size(key: str, size: int | list[int] | Size) -> Size:
@@ -190,8 +183,7 @@ def as_size(key: str, size: int | list[int] | Size) -> Size:
     return pair[0], pair[1]
 
 
-def wrong_size(name: str, size: Size, made_for: Size, error: Exception) -> UserError:
-    """What to raise when a network failed on images of a size."""
+def wrong_size(name: str, size: Size, error: Exception) -> UserError:
+    """What to raise when a network failed on images of its own size."""
     reason = next(iter(str(error).splitlines()), type(error).__name__)[:150]
-    sizes = f"{size[0]}x{size[1]} pixels, its size is {made_for[0]}x{made_for[1]}"
-    return UserError(f"{name} does not take images of {sizes} ({reason})")
+    return UserError(f"{name} fails on images of net.size={size[0]}x{size[1]} ({reason})")

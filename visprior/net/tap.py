@@ -1,9 +1,14 @@
 """Features of any module, traceable or not, by hooks; nothing after the last of them is run."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
+
+from visprior.errors import UserError
+
+Features = dict[str, torch.Tensor]
 
 
 class _Enough(Exception):
@@ -16,50 +21,62 @@ class Tapped(nn.Module):
     Args:
         model: any module.
         names: {key of the result: name of a submodule}.
-        early: stop there; otherwise run to the end and return what was seen, in order.
     """
 
-    def __init__(self, model: nn.Module, names: dict[str, str], early: bool = True):
+    def __init__(self, model: nn.Module, names: dict[str, str]):
         super().__init__()
-        self.model, self.names, self.early = model, names, early
+        self.model, self.names = model, names
 
-    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """{key: first tensor of the submodule's first output}."""
-        seen: dict[str, torch.Tensor] = {}
+    def forward(self, x: torch.Tensor) -> Features:
+        """{key: first tensor in the first output of the submodule}.
+
+        Raises:
+            UserError: a submodule was not called.
+        """
         wanted = set(self.names.values())
-        handles = [
-            self.model.get_submodule(name).register_forward_hook(self._keeper(name, seen, wanted))
-            for name in wanted
-        ]
-        try:
-            self.model(x)
-        except _Enough:
-            pass
-        finally:
-            for handle in handles:
-                handle.remove()
-        if not self.early:
-            return seen
-        return {key: seen[name] for key, name in self.names.items()}
+        seen: Features = {}
 
-    def _keeper(self, name: str, seen: dict[str, torch.Tensor], wanted: set[str]) -> Any:
-        def keep(module: nn.Module, args: Any, output: Any) -> None:
-            phi = _first_tensor(output)
-            if name in seen or phi is None or phi.dim() < 2:
-                return
+        def keep(name: str, phi: torch.Tensor) -> None:
             seen[name] = phi
-            if self.early and len(seen) == len(wanted):
+            if len(seen) == len(wanted):
                 raise _Enough
             # What follows may write into this tensor (x += y, F.relu(x, inplace=True)).
             seen[name] = phi.clone()
 
-        return keep
+        try:
+            run_with_hooks(self.model, wanted, keep, x)
+        except _Enough:
+            return {key: seen[name] for key, name in self.names.items()}
+        raise UserError(f"the network did not call layer '{min(wanted - set(seen))}'")
+
+
+def run_with_hooks(
+    model: nn.Module, names: set[str], keep: Callable[[str, torch.Tensor], None], x: torch.Tensor
+) -> None:
+    """Call model(x), and keep(name, features) when a submodule returns for the first time."""
+    called: set[str] = set()
+
+    def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def returned(module: nn.Module, args: Any, output: Any) -> None:
+            phi = _first_tensor(output)
+            if phi is not None and phi.dim() > 1 and name not in called:
+                called.add(name)
+                keep(name, phi)
+
+        return returned
+
+    handles = [model.get_submodule(name).register_forward_hook(hook(name)) for name in names]
+    try:
+        model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _first_tensor(output: Any) -> torch.Tensor | None:
     if isinstance(output, torch.Tensor):
         return output
-    parts = output.values() if isinstance(output, dict) else output
     if not isinstance(output, dict | tuple | list):
         return None
+    parts = output.values() if isinstance(output, dict) else output
     return next((t for t in map(_first_tensor, parts) if t is not None), None)

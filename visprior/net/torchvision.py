@@ -74,16 +74,19 @@ class TorchvisionNet(Representation):
         """The graph, on the meta device: nothing is allocated before a cut asks for it."""
         try:
             with torch.device("meta"):
-                return trace(self._build())
+                graph = trace(self._build())
         except NotImplementedError:  # RegNets compute with numbers while they are built
-            return trace(self._build().to("meta"))
+            graph = trace(self._build().to("meta"))
+        if any(name.startswith("_tensor_constant") for name in graph.nodes):
+            way = f"take net=python net.target=torchvision.models:{self.name} net.weights=FILE"
+            raise UserError(f"net.model={self.name}: torch.fx loses constants in it; {way}")
+        return graph
 
     def _measure(self, size: Size) -> dict[str, Layer]:
-        try:
-            found = shapes(self._graph.module, self.channels, size)
-        except (RuntimeError, AssertionError, ValueError) as error:
-            raise wrong_size(self.name, size, self.size, error) from error
-        return layers_of(self._graph, found)
+        found, error = shapes(self._graph.module, self.channels, size)
+        if error and size == self.size:
+            raise wrong_size(self.name, size, error) from error
+        return layers_of(self._graph, found, size)
 
     def _body(self, layers: dict[str, Layer]) -> nn.Module:
         wanted = {key: layer.node for key, layer in layers.items()}

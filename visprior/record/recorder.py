@@ -179,9 +179,7 @@ class Recorder:
         assert solution.moment is not None
         return solution.moment
 
-    def _pictures(
-        self, x: Tensor, target: Tensor | None, row: dict[str, Any], tail: str
-    ) -> None:
+    def _pictures(self, x: Tensor, target: Tensor | None, row: dict[str, Any], tail: str) -> None:
         stretch = self.cfg.record.stretch
         array, clipped = to_bytes(x, stretch)
         row |= {"file": f"preimage{tail}.png", "clipped": clipped, "stretched": stretch}
@@ -222,9 +220,7 @@ class Recorder:
         save_png(self.folder / "sheet.png", contact_sheet(cells, captions=captions))
         write_overview(self.folder, f"{self.task} with {self.run['net']}, {self.cfg.layer}", rows)
 
-    def _say(
-        self, summary: dict[str, Any], main: str, solution: Solution, count: int
-    ) -> None:
+    def _say(self, summary: dict[str, Any], main: str, solution: Solution, count: int) -> None:
         parts = [f"{main} {_short(summary.get(main))}"]
         if summary.get("ssim") is not None:
             parts.append(f"SSIM {summary['ssim']:.3f}")
@@ -286,4 +282,3 @@ def _versions() -> dict[str, str]:
     names = ["torch", "torchvision", "numpy", "hydra-core", "scikit-image"]
     own = {"visprior": __version__, "python": platform.python_version()}
     return own | {n: version(n) for n in names}
-

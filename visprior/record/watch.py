@@ -59,5 +59,7 @@ class LoopWatch:
         values = dict(zip(seen.gradient.terms, last, strict=True))
         measure = seen.gradient.objective.measure
         energy = sum(v for k, v in values.items() if k != measure)
-        self.bar.set_postfix_str(f"energy {energy:.4g}, {measure} {values[measure]:.4g}", refresh=False)
+        self.bar.set_postfix_str(
+            f"energy {energy:.4g}, {measure} {values[measure]:.4g}", refresh=False
+        )
         self.bar.update(moment.step - self.bar.n)

@@ -52,7 +52,7 @@ def total_variation(x: Tensor, beta: float = 1.0) -> Tensor:
 
 
 class TV(Regularizer):
-    """weight * V^-beta / (H W) * sum (dx^2 + dy^2)^(beta/2), Mahendran & Vedaldi 2016, eq. 8 and 11.
+    """weight * V^-beta / (H W) * sum (dx^2 + dy^2)^(beta/2), Mahendran & Vedaldi 2016, eq. 8, 11.
 
     H W is the canvas. V is a typical slope in grey levels per pixel (B/6.5 = 80/6.5).
     norm: area as above, or sum: the weight is the whole factor. In the gradient for beta < 2 a

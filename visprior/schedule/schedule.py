@@ -41,7 +41,9 @@ class Schedule:
         cumulative: bool = True,
     ) -> None:
         if not stages:
-            raise UserError("schedule.stages is empty; give at least one {steps: .., step_size: ..}")
+            raise UserError(
+                "schedule.stages is empty; give at least one {steps: .., step_size: ..}"
+            )
         if steps is not None and (not isinstance(steps, int) or steps < 1):
             raise UserError(f"schedule.steps must be a whole number >= 1, got {steps}")
         for i, stage in enumerate(stages):

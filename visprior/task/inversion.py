@@ -15,7 +15,9 @@ HALVES = ["first_half", "second_half"]
 
 
 class Inversion:
-    """min C ||M (Phi(x) - Phi0)||^p / ||M Phi0||^p + regularizers (Mahendran & Vedaldi 2016, eq. 2, 3).
+    """min C ||M (Phi(x) - Phi0)||^p / ||M Phi0||^p + regularizers.
+
+    Mahendran & Vedaldi 2016, eq. 2 and 3.
 
     C: weight of the data term: a number, a ramp, one per image, or depth (the paper's by layer).
     p: 1 or 2. channels: null, a list, first_half or second_half; window: side of the central

@@ -13,11 +13,11 @@ from visprior.errors import UserError, choice, did_you_mean
 from visprior.net.representation import Layer
 from visprior.services import Elements, Services
 from visprior.solver import Solution
+from visprior.task.maximum import measured_maxima
 from visprior.task.mosaic import mosaic_terms
 from visprior.task.objective import Activation, channel_axis
 from visprior.task.outcome import activation_rows
 from visprior.task.term import SCORES, Term, one_hot
-from visprior.task.maximum import measured_maxima
 
 PLACES = ["mean", "centre", "mosaic"]
 
@@ -27,8 +27,8 @@ class Maximization:
 
     where: mean over positions, centre, [row, column], or mosaic (the paper's layout: many filters
     in one image). 1/Z = 10^4 / (M rho^2) for one position, with rho the receptive field and M the
-    largest response, and 10^4 H W / (M rho^4) for a mean over positions, which weighs it as a tiling
-    by receptive fields would. M: auto measures it on the built-in photographs; or a number.
+    largest response, and 10^4 H W / (M rho^4) for a mean over positions, which weighs it as a
+    tiling by receptive fields would. M: auto measures it on the built-in photographs; or a number.
     score: logit, probability or log_probability, for class layers. terms: a weighted sum instead
     of `channel`: a list of {layer, channel | direction | between, weight, where, power}.
 
@@ -105,7 +105,9 @@ class Maximization:
         spec = s.cfg.channel
         if spec is None:
             if default is None:
-                raise UserError(f"task=maximization needs channel=: 0 to {count - 1}, a list or all")
+                raise UserError(
+                    f"task=maximization needs channel=: 0 to {count - 1}, a list or all"
+                )
             spec = range(min(default, count))
         elif spec == "all":
             spec = range(count)
@@ -115,18 +117,25 @@ class Maximization:
         for c in chosen:
             if not 0 <= c < count:
                 raise UserError(
-                    f"channel={c} is out of range: layer={s.cfg.layer} has {count}, 0 to {count - 1}"
+                    f"channel={c} is out of range: layer={s.cfg.layer} has {count}, "
+                    f"0 to {count - 1}"
                 )
         names = s.net.class_names if len(s.net.class_names) == count else []
-        labels = [_safe(names[c]) if names and len(layer.shape) == 1 else f"channel{c}" for c in chosen]
-        return chosen, [f"{n}_{c}" if labels.count(n) > 1 else n for n, c in zip(labels, chosen, strict=True)]
+        labels = [
+            _safe(names[c]) if names and len(layer.shape) == 1 else f"channel{c}" for c in chosen
+        ]
+        return chosen, [
+            f"{n}_{c}" if labels.count(n) > 1 else n for n, c in zip(labels, chosen, strict=True)
+        ]
 
     @staticmethod
     def _channel(s: Services, c: Any, count: int) -> int:
         if isinstance(c, int):
             return c
         if len(s.net.class_names) != count:
-            raise UserError(f"channel={c}: class names belong to layer=logits; here a number is needed")
+            raise UserError(
+                f"channel={c}: class names belong to layer=logits; here a number is needed"
+            )
         return s.net.class_index(c)
 
     def _weighted(self, s: Services) -> tuple[list[Term], Elements]:
@@ -143,7 +152,14 @@ class Maximization:
             v = s.to_device(v.expand(len(elements.seeds), -1))
             where = self._place(layer, spec.get("where", self.where))
             terms.append(
-                Term(name, v, where, float(spec.get("weight", 1)), float(spec.get("power", 0)), self.score)
+                Term(
+                    name,
+                    v,
+                    where,
+                    float(spec.get("weight", 1)),
+                    float(spec.get("power", 0)),
+                    self.score,
+                )
             )
             layers.append(layer)
         self._scale(s, terms, layers)
@@ -208,7 +224,9 @@ def direction_of(spec: dict[str, Any], count: int, where: str, s: Services) -> T
         v = np.load(v, allow_pickle=False)
     v = torch.as_tensor(np.asarray(v, dtype=np.float32)).flatten()
     if len(v) != count or not v.norm() > 0:
-        raise UserError(f"{where}.direction needs {count} numbers that are not all zero, got {len(v)}")
+        raise UserError(
+            f"{where}.direction needs {count} numbers that are not all zero, got {len(v)}"
+        )
     return (v / v.norm())[None]
 
 
@@ -225,5 +243,3 @@ def _numbers(value: Any, batch: int) -> Tensor:
 
 def _safe(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower()
-
-

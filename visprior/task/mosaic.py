@@ -43,7 +43,9 @@ def mosaic_terms(
     name = s.cfg.layer
     if len(layer.shape) != 3 or layer.field is None or layer.stride is None:
         raise UserError(f"where=mosaic needs rows, columns and a receptive field; {name} has none")
-    maxima = channel_maxima(s, name, channels) if M == "auto" else torch.full((len(channels),), float(M))
+    maxima = (
+        channel_maxima(s, name, channels) if M == "auto" else torch.full((len(channels),), float(M))
+    )
     seeds = s.seeds()
     if layer.shape[0] > ONE_BY_ONE:
         side = largest_side(s, name, odd_pitch(layer, 1), layer)
@@ -58,4 +60,6 @@ def mosaic_terms(
     s.use_size((side, side))
     mosaic.scales = 1e4 / (maxima * layer.field**2 * len(channels))
     mosaic.scale = mosaic.scale.to(device=s.device, dtype=s.dtype)
-    return [mosaic], Elements([f"mosaic_seed{n}" if len(seeds) > 1 else "mosaic" for n in seeds], seeds)
+    return [mosaic], Elements(
+        [f"mosaic_seed{n}" if len(seeds) > 1 else "mosaic" for n in seeds], seeds
+    )

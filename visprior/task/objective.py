@@ -39,7 +39,7 @@ class FeatureDistance:
     ) -> None:
         if p not in (1, 2):
             raise UserError(f"task.p must be 1 or 2, got {p}")
-        self.layers = (layer,)
+        self.layers: tuple[str, ...] = (layer,)
         self.target = target
         self.mask = mask
         self.p = p
@@ -70,7 +70,7 @@ class Likeness:
     measure = "likeness"
 
     def __init__(self, layer: str, target: Tensor, C: Any = 1.0) -> None:
-        self.layers = (layer,)
+        self.layers: tuple[str, ...] = (layer,)
         self.target = target.clamp(min=0)
         self.C = Hyper("task.C", C, minimum=0.0)
         self.norm = self.target.flatten(1).square().sum(1)
@@ -80,7 +80,7 @@ class Likeness:
     def __call__(self, phi: Features, t: Progress) -> tuple[Tensor, Tensor]:
         likeness = (phi[self.layers[0]] * self.target[t.rows]).flatten(1).sum(1)
         likeness = likeness / self.norm[t.rows]
-        return -self.C.at(t, likeness) * likeness, likeness.detach()
+        return likeness * -self.C.at(t, likeness), likeness.detach()
 
 
 class Activation:
@@ -98,9 +98,7 @@ class Activation:
 
     def __call__(self, phi: Features, t: Progress) -> tuple[Tensor, Tensor]:
         values = [term.weight * term.value(phi[term.layer], t.rows) for term in self.terms]
-        scaled = sum(
-            v * term.scale[t.rows] for v, term in zip(values, self.terms, strict=True)
-        )
+        scaled = sum(v * term.scale[t.rows] for v, term in zip(values, self.terms, strict=True))
         total = sum(values)
         assert isinstance(scaled, Tensor) and isinstance(total, Tensor)
-        return -self.C.at(t, scaled) * scaled, total.detach()
+        return scaled * -self.C.at(t, scaled), total.detach()

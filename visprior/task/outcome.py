@@ -62,9 +62,7 @@ def window_rows(s: Services, x: Tensor, rows: list[dict[str, Any]], box: Box) ->
         row |= {"receptive_box": list(box), "share_in_box": share, "side_95": side}
 
 
-def _rows(
-    s: Services, solution: Solution, elements: Elements, x: Tensor
-) -> list[dict[str, Any]]:
+def _rows(s: Services, solution: Solution, elements: Elements, x: Tensor) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for b, label in enumerate(elements.labels):
         row: dict[str, Any] = {"label": label, "seed": elements.seeds[b]}

@@ -1,0 +1,82 @@
+"""A small fixed net and a loop around it, for tests that need no real network."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from visprior.gradient import Gradient
+from visprior.param.pixel import Pixel
+from visprior.regularizer.base import Scene
+from visprior.schedule.schedule import Schedule
+from visprior.solver import Solution, Solver
+from visprior.stream import Streams
+from visprior.task.objective import FeatureDistance
+from visprior.task.start import noise
+
+MEAN = [120.0, 115.0, 105.0]
+
+
+class SmallNet(nn.Module):
+    """Two convolutions and a ReLU, one stride of 2, weights from a seed; images in grey levels."""
+
+    def __init__(self, dtype: torch.dtype = torch.float64, channels: int = 3) -> None:
+        super().__init__()
+        g = torch.Generator().manual_seed(7)
+        self.a = torch.randn(8, channels, 5, 5, generator=g, dtype=torch.float64).to(dtype) / 8
+        self.b = torch.randn(12, 8, 3, 3, generator=g, dtype=torch.float64).to(dtype) / 8
+        self.redirect = False
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        y = torch.relu(nn.functional.conv2d((x - 115) / 58, self.a, stride=2, padding=2))
+        return {"f": nn.functional.conv2d(y, self.b, padding=1)}
+
+
+def small_run(
+    seeds: list[int],
+    regularizers: dict[str, Any],
+    optimizer: Any,
+    schedule: Schedule,
+    dtype: torch.dtype = torch.float64,
+    size: int = 24,
+    micro_batch: int | None = None,
+    objective: Callable[..., Any] | None = None,
+    watch: Any = None,
+) -> Solution:
+    """One inversion of SmallNet: the batch of these seeds, each towards its own target."""
+    cut = SmallNet(dtype)
+    scene = Scene((size, size), MEAN, 2.0)
+    for part in regularizers.values():
+        part.prepare(scene)
+    targets = noise([s + 1000 for s in seeds], (size, size), MEAN).to(dtype)
+    make = objective or (lambda phi0: FeatureDistance("f", phi0, None, 300.0))
+    gradient = Gradient(
+        cut,
+        make(cut(targets)["f"]),
+        regularizers,
+        Pixel(),
+        micro_batch or len(seeds),
+        [False] * len(seeds),
+    )
+    stages = schedule.stages("inversion")
+    solver = Solver(
+        gradient=gradient,
+        regularizers=regularizers,
+        param=Pixel(),
+        optimizer=optimizer,
+        stages=stages,
+        streams=Streams(seeds, sum(s.steps for s in stages)),
+        size=(size, size),
+        fill=MEAN,
+        per_pixel=schedule.per_pixel,
+    )
+    start = noise(seeds, solver.canvas(stages[0]), MEAN).to(dtype)
+    return solver.solve(solver.begin(start), watch)
+
+
+@pytest.fixture
+def run_small() -> Callable[..., Solution]:
+    """small_run, for tests."""
+    return small_run

@@ -1,0 +1,31 @@
+"""Networks as a user gets them: from the YAML files."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from visprior.config import config_dir
+from visprior.net.representation import Representation
+
+
+@pytest.fixture(scope="session")
+def make_net() -> Callable[..., Representation]:
+    """make_net("vgg19", size=[64, 64]) with random weights, unless told otherwise."""
+
+    def make(name: str, **settings: Any) -> Representation:
+        cfg = OmegaConf.load(Path(config_dir()) / "net" / f"{name}.yaml")
+        given = settings if name == "python" else {"weights": "random", **settings}
+        cfg = OmegaConf.merge(cfg, given)
+        return hydra.utils.instantiate(cfg, _convert_="all")
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)

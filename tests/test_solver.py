@@ -1,0 +1,244 @@
+"""The loop: batches, stages, frozen images, resuming; and its objective's gradient."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from visprior.errors import UserError
+from visprior.hyper import Progress
+from visprior.kernel.gaussian import Gaussian
+from visprior.kernel.sobolev import Sobolev
+from visprior.optimizer.adam import Adam
+from visprior.optimizer.gd import GD
+from visprior.optimizer.mahendran import Mahendran
+from visprior.optimizer.momentum import Momentum
+from visprior.regularizer.alpha_norm import AlphaNorm
+from visprior.regularizer.base import Regularizer
+from visprior.regularizer.crop import Crop
+from visprior.regularizer.elastic import Elastic
+from visprior.regularizer.fluid import Fluid
+from visprior.regularizer.jitter import Jitter
+from visprior.regularizer.l1 import L1
+from visprior.regularizer.l2 import L2
+from visprior.regularizer.normalize import Normalize
+from visprior.regularizer.tv import TV
+from visprior.schedule.schedule import Schedule
+from visprior.solver import on_canvas
+from visprior.task.objective import FeatureDistance
+
+SHORT = Schedule(
+    [{"steps": 14, "step_size": 50.0}, {"steps": 6, "step_size": 5.0, "without": ["jitter"]}],
+    per_pixel=True,
+)
+GENTLE = Schedule([{"steps": 20, "step_size": 100.0}])
+OCTAVES = Schedule([{"steps": 12, "step_size": 5.0}, {"steps": 8, "step_size": 2.0, "scale": 1.2}])
+SEEDS = [3, 11, 4]
+
+
+def paper():
+    return {"tv": TV(), "alpha_norm": AlphaNorm(), "jitter": Jitter(T=3)}
+
+
+CASES = {
+    "paper": (paper, Mahendran, SHORT),
+    "adam": (paper, Adam, Schedule([{"steps": 20, "step_size": 2.0}])),
+    "momentum": (paper, Momentum, GENTLE),
+    "gd": (paper, GD, GENTLE),
+    "l1": (lambda: {"l1": L1(weight=3)}, GD, GENTLE),
+    "l2": (lambda: {"l2": L2(weight=3)}, GD, GENTLE),
+    "tv of beta 1": (lambda: {"tv": TV(beta=1)}, GD, GENTLE),
+    "a weight per image": (lambda: {"tv": TV(weight=[0.1, 1, 10])}, GD, GENTLE),
+    "a ramp": (
+        lambda: {"tv": TV(weight={"from": 10, "to": 0.1, "curve": "geometric"})},
+        GD,
+        GENTLE,
+    ),
+    "fluid": (lambda: {"fluid": Fluid(Sobolev(7)), "tv": TV()}, GD, GENTLE),
+    "elastic": (lambda: {"elastic": Elastic(Gaussian(5))}, GD, GENTLE),
+    "octaves": (lambda: {"normalize": Normalize(), "crop": Crop()}, GD, OCTAVES),
+    "octaves of the whole canvas": (
+        lambda: {
+            "elastic": Elastic(Gaussian(5)),
+            "normalize": Normalize(),
+            "crop": Crop(update="canvas"),
+        },
+        GD,
+        OCTAVES,
+    ),
+}
+
+
+def alone(parts, b):
+    """The regularizers of image b by itself: a weight per image becomes that image's."""
+    if "tv" in parts and parts["tv"].weight.length:
+        parts["tv"] = TV(weight=parts["tv"].weight.start[b])
+    return parts
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_batch_equals_single_runs(run_small, case):
+    """float64, one forward pass for the batch: 1e-8 grey levels after 20 steps (design, 2)."""
+    parts, rule, schedule = CASES[case]
+    together = run_small(SEEDS, parts(), rule(), schedule)
+    assert together.steps == 20 and not together.failures
+    for b, seed in enumerate(SEEDS):
+        single = run_small([seed], alone(parts(), b), rule(), schedule)
+        assert (together.x[b] - single.x[0]).abs().max() < 1e-8
+        assert (
+            single.x[0] - run_small([seed + 1], alone(parts(), b), rule(), schedule).x[0]
+        ).abs().max() > 1
+
+
+@pytest.mark.parametrize("micro_batch", [1, 2])
+def test_micro_batches_change_nothing(run_small, micro_batch):
+    whole = run_small(SEEDS, paper(), Mahendran(), SHORT)
+    parts = run_small(SEEDS, paper(), Mahendran(), SHORT, micro_batch=micro_batch)
+    assert (whole.x - parts.x).abs().max() < 1e-8
+    torch.testing.assert_close(whole.history, parts.history)
+
+
+def test_float32_gradients_of_a_batch(run_small):
+    """In float32 the dynamics amplify rounding, so one step is compared: 1e-5 of its length."""
+    once = Schedule([{"steps": 1, "step_size": 100.0}])
+    together = run_small(SEEDS, paper(), GD(), once, dtype=torch.float32)
+    start = run_small(
+        SEEDS, paper(), GD(), Schedule([{"steps": 1, "step_size": 0.0}]), dtype=torch.float32
+    )
+    for b, seed in enumerate(SEEDS):
+        single = run_small([seed], paper(), GD(), once, dtype=torch.float32)
+        step = (single.x[0] - start.x[b]).norm()
+        assert (together.x[b] - single.x[0]).norm() < 1e-5 * step.clamp(min=1)
+
+
+def test_the_whole_gradient_by_finite_differences():
+    """d E / d x of the loop's energy, jitter included, in float64."""
+    from visprior.gradient import Gradient
+    from visprior.param.pixel import Pixel
+    from visprior.regularizer.base import Scene
+    from visprior.stream import Streams
+
+    def cut(x):
+        return {"f": (x[:, :, ::2, ::2] / 50).sin() + x[:, :, 1::2, 1::2] / 100}
+
+    target = torch.randn(2, 3, 4, 4, dtype=torch.float64)
+    parts = paper()
+    for part in parts.values():
+        part.prepare(Scene((8, 8), [100.0] * 3, 2.0))
+    gradient = Gradient(
+        cut, FeatureDistance("f", target, None, 30.0), parts, Pixel(), 2, [False, False]
+    )
+    stage, t, rng = SHORT.stages("inversion")[0], Progress(2, 9, 0, 2, 9), Streams([1, 2], 9)
+    z = torch.rand(2, 3, 10, 10, dtype=torch.float64) * 255
+
+    def energy(v):
+        _, terms, _, _ = gradient(v, t, parts, rng, stage)
+        return terms[[0, 2, 3]].sum(0)
+
+    g = gradient(z, t, parts, rng, stage)[0]
+    for _ in range(5):
+        d = torch.randn_like(z)
+        slope = (energy(z + 1e-4 * d) - energy(z - 1e-4 * d)) / 2e-4
+        torch.testing.assert_close((g * d).sum((1, 2, 3)), slope, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_feature_distance(p):
+    phi0 = torch.randn(2, 4, 3, 3, dtype=torch.float64)
+    mask = torch.zeros(1, 4, 1, 1).double()
+    mask[:, :2] = 1
+    objective = FeatureDistance("f", phi0, mask, [10.0, 20.0], p)
+    phi = torch.randn_like(phi0)
+    value, error = objective({"f": phi}, Progress(0, 1, 0, 0, 1))
+    for b, C in enumerate((10, 20)):
+        expected = (phi - phi0)[b, :2].norm() / phi0[b, :2].norm()
+        assert error[b].item() == pytest.approx(expected.item())
+        assert value[b].item() == pytest.approx(C * expected.item() ** p)
+    assert (
+        FeatureDistance("f", phi0, None, 1, p)({"f": phi0}, Progress(0, 1, 0, 0, 1))[1].max()
+        < 1e-150
+    )
+
+
+class Burst(Regularizer):
+    """An energy that is NaN from a step on for the images whose first pixel is dark."""
+
+    def energy(self, x, phi, t):
+        bad = (x[:, 0, 0, 0] < 100) & (t.step >= 5)
+        return torch.where(bad, torch.nan, 0.0) * x.sum((1, 2, 3))
+
+
+def test_a_non_finite_image_freezes_and_the_others_go_on(run_small):
+    good = run_small(SEEDS, {"tv": TV()}, GD(), GENTLE)
+    cut_short = run_small(SEEDS, {"tv": TV()}, GD(), Schedule([{"steps": 4, "step_size": 100.0}]))
+    result = run_small(SEEDS, {"tv": TV(), "burst": Burst()}, GD(), GENTLE)
+    assert result.failures, "the case needs a dark first pixel"
+    assert 0 < len(result.failures) < 3
+    for b in range(3):
+        if b in result.failures:
+            assert result.failures[b] == "burst was not finite at step 5"
+            assert torch.equal(result.x[b], cut_short.x[b])  # the last image with finite energies
+        else:
+            assert torch.equal(result.x[b], good.x[b])
+
+
+def test_all_frozen_ends_the_run(run_small):
+    class Nan(Regularizer):
+        def energy(self, x, phi, t):
+            return x.sum((1, 2, 3)) * torch.nan
+
+    class Stop:
+        def step(self, moment, seen):
+            return not bool(moment.alive.any())
+
+    result = run_small([1], {"nan": Nan()}, GD(), GENTLE, watch=Stop())
+    assert result.steps == 1 and result.failures == {0: "nan was not finite at step 0"}
+    assert torch.isfinite(result.x).all()
+
+
+@pytest.mark.parametrize("stop", [5, 14, 17])
+def test_a_saved_moment_goes_on_with_the_same_bits(run_small, tmp_path, stop):
+    """Through the file, before, at and after a change of stage."""
+    from visprior.record.state import load_state, save_state
+
+    kept = {}
+
+    class Save:
+        def step(self, moment, seen):
+            if moment.step == stop:
+                tensors = {k: getattr(moment, k) for k in ("z", "good", "history")}
+                tensors |= {f"optimizer.{k}": v for k, v in moment.optimizer.items()}
+                save_state(tmp_path / "s", tensors, {})
+                kept.update(moment=moment, solver=seen)
+            return False
+
+    whole = run_small(SEEDS, paper(), Mahendran(), SHORT, dtype=torch.float32, watch=Save())
+    from dataclasses import replace
+
+    tensors, _ = load_state(tmp_path / "s")
+    assert set(load_file(tmp_path / "s")) == set(tensors)
+    state = {k.removeprefix("optimizer."): v for k, v in tensors.items() if "optimizer" in k}
+    moment = replace(
+        kept["moment"], optimizer=state, **{k: tensors[k] for k in ("z", "good", "history")}
+    )
+    again = kept["solver"].solve(moment)
+    assert torch.equal(whole.x, again.x) and torch.equal(whole.history, again.history)
+
+
+def test_octaves_need_a_crop(run_small):
+    with pytest.raises(UserError, match="needs the regularizer crop"):
+        run_small([1], {}, GD(), OCTAVES)
+
+
+def test_a_list_needs_one_number_per_image(run_small):
+    with pytest.raises(UserError, match=r"tv.weight has 2 numbers for 3 images"):
+        run_small(SEEDS, {"tv": TV(weight=[1, 2])}, GD(), GENTLE)
+
+
+def test_margins_lie_as_in_the_papers_program():
+    """An image is written at floor((T - 1) / 2) of a canvas of the mean colour (facts 1.3)."""
+    x = torch.arange(16.0).view(1, 1, 4, 4)
+    wide = on_canvas(x, (7, 7), [9.0])
+    assert torch.equal(wide[..., 1:5, 1:5], x) and wide.sum() == x.sum() + 9 * (49 - 16)
+    assert torch.equal(on_canvas(wide, (4, 4), [9.0]), x)
+    assert np.all(np.array(on_canvas(x, (4, 4), [0.0]).shape) == np.array(x.shape))
