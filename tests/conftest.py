@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
 from torch import nn
 
+from visprior.config import config_dir, register
 from visprior.gradient import Gradient
 from visprior.param.pixel import Pixel
 from visprior.regularizer.base import Scene
@@ -74,6 +77,18 @@ def small_run(
     )
     start = noise(seeds, solver.canvas(stages[0]), MEAN).to(dtype)
     return solver.solve(solver.begin(start), watch)
+
+
+@pytest.fixture
+def compose_job() -> Callable[..., DictConfig]:
+    """The configuration that a list of overrides gives."""
+
+    def compose_job(*overrides: str) -> DictConfig:
+        register()
+        with initialize_config_dir(config_dir(), version_base="1.3"):
+            return compose("config", overrides=list(overrides))
+
+    return compose_job
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def changed(x: torch.Tensor, how: str) -> torch.Tensor:
 
 
 def reference(a: torch.Tensor, b: torch.Tensor) -> float:
-    return structural_similarity(
+    value = structural_similarity(
         a.double().numpy(),
         b.double().numpy(),
         gaussian_weights=True,
@@ -33,6 +33,7 @@ def reference(a: torch.Tensor, b: torch.Tensor) -> float:
         data_range=255,
         channel_axis=0,
     )
+    return float(np.asarray(value))
 
 
 @pytest.mark.parametrize("how", ["noise", "shift", "contrast"])

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import hydra
 import pytest
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from visprior.build import build
 from visprior.config import config_dir
 from visprior.net.representation import Representation
 
@@ -18,10 +18,11 @@ def make_net() -> Callable[..., Representation]:
     """make_net("vgg19", size=[64, 64]) with random weights, unless told otherwise."""
 
     def make(name: str, **settings: Any) -> Representation:
-        cfg = OmegaConf.load(Path(config_dir()) / "net" / f"{name}.yaml")
+        cfg = cast(DictConfig, OmegaConf.load(Path(config_dir()) / "net" / f"{name}.yaml"))
         given = settings if name == "python" else {"weights": "random", **settings}
-        cfg = OmegaConf.merge(cfg, given)
-        return hydra.utils.instantiate(cfg, _convert_="all")
+        for key, value in given.items():
+            cfg[key] = value
+        return build(cfg)
 
     return make
 

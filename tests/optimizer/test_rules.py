@@ -64,7 +64,7 @@ def test_mahendran_transcribed():
 def test_mahendran_saturates_at_sqrt_ten():
     """A constant gradient moves sqrt(1 - rho) / (1 - rho) = 3.16 grey levels a step (facts 1.4)."""
     rule, g = Mahendran(), torch.full(SHAPE, 5.0, dtype=torch.float64)
-    z = torch.zeros(SHAPE, dtype=torch.float64)
+    z = before = torch.zeros(SHAPE, dtype=torch.float64)
     state = rule.init(z)
     for k in range(400):
         before = z

@@ -40,7 +40,7 @@ def test_mean_gradient_over_offsets_is_the_gradient_of_the_mean_energy():
 
     x = torch.randn(1, 2, size + T - 1, size + T - 1, dtype=torch.float64, requires_grad=True)
     offsets = [np.array([o]) for o in itertools.product(range(T), repeat=2)]
-    mean_energy = sum(energy(crop(x, o, (size, size))).sum() for o in offsets) / len(offsets)
+    mean_energy = torch.stack([energy(crop(x, o, (size, size))) for o in offsets]).mean()
     (expected,) = torch.autograd.grad(mean_energy, x)
     grads = [torch.autograd.grad(energy(crop(x, o, (size, size))).sum(), x)[0] for o in offsets]
     torch.testing.assert_close(torch.stack(grads).mean(0), expected)

@@ -100,5 +100,7 @@ class Activation:
         values = [term.weight * term.value(phi[term.layer], t.rows) for term in self.terms]
         scaled = sum(v * term.scale[t.rows] for v, term in zip(values, self.terms, strict=True))
         total = sum(values)
-        assert isinstance(scaled, Tensor) and isinstance(total, Tensor)
-        return scaled * -self.C.at(t, scaled), total.detach()
+        assert isinstance(scaled, Tensor)
+        assert isinstance(total, Tensor)
+        data = torch.mul(scaled, -self.C.at(t, scaled))
+        return data, total.detach()

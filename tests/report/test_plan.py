@@ -1,0 +1,88 @@
+"""Which picture goes where on the sheet."""
+
+import itertools
+
+from visprior.report.jobs import read_jobs
+from visprior.report.layout import find_sweep, lay_out
+from visprior.report.plan import Plan, plan_sheet
+
+
+def plan_of(folder, picture="preimage", original=False, rows=None, columns=None) -> Plan:
+    jobs = read_jobs(folder)
+    sweep = find_sweep(jobs)
+    return plan_sheet(jobs, sweep, lay_out(sweep, rows, columns), picture, original)
+
+
+def shown(plan: Plan) -> list[list[list[str]]]:
+    """Each cell's pictures as 'job number/file', or the reason."""
+    return [
+        [
+            [f"{i.file.parent.name[0]}/{i.file.stem}" if i.file else i.reason for i in cell]
+            for cell in row
+        ]
+        for row in plan.cells
+    ]
+
+
+def test_a_grid_with_a_failed_job_and_several_images_a_cell(tmp_path, make_job):
+    for n, (a, b) in enumerate(itertools.product("xy", "12")):
+        status = "failed" if n == 3 else "finished"
+        make_job(n, [f"layer={a}", f"task.C={b}"], status, "NaN", labels=["s0", "s1"])
+    plan = plan_of(tmp_path)
+    assert shown(plan) == [
+        [["0/preimage_s0", "0/preimage_s1"], ["1/preimage_s0", "1/preimage_s1"]],
+        [["2/preimage_s0", "2/preimage_s1"], ["failed: NaN"]],
+    ]
+    assert (plan.row_labels, plan.column_labels) == (["x", "y"], ["1", "2"])
+    assert plan.corner == "C →\nlayer ↓"
+
+
+def test_the_images_of_a_job_are_the_other_axis_of_a_single_swept_key(tmp_path, make_job):
+    for n in range(3):
+        status = "running" if n == 1 else "finished"
+        make_job(n, [f"layer=l{n}"], status, labels=["cat", "rocket"])
+    across = plan_of(tmp_path)
+    assert across.row_labels == ["cat", "rocket"]
+    assert across.column_labels == ["l0", "l1", "l2"]
+    reason = "unfinished: the job ended before it could say why"
+    assert shown(across)[1] == [["0/preimage_rocket"], [reason], ["2/preimage_rocket"]]
+    down = plan_of(tmp_path, original=True, columns=[])
+    assert down.row_labels == ["original", "l0", "l1", "l2"]
+    assert shown(down)[0] == [["0/target_cat"], ["0/target_rocket"]]
+
+
+def test_the_photograph_comes_first(tmp_path, make_job):
+    for n, (a, b) in enumerate(itertools.product(["cat", "dog"], "12")):
+        make_job(n, [f"image={a}", f"task.C={b}"], labels=[a])
+    plan = plan_of(tmp_path, original=True)
+    assert plan.column_labels == ["original", "1", "2"]
+    assert shown(plan)[1] == [["2/target_dog"], ["2/preimage_dog"], ["3/preimage_dog"]]
+    plan = plan_of(tmp_path, original=True, columns=["image"])
+    assert plan.row_labels == ["original", "1", "2"]
+    assert shown(plan)[0] == [["0/target_cat"], ["2/target_dog"]]
+
+
+def test_many_values_of_one_key_and_random_searches_become_a_list(tmp_path, make_job):
+    for n in range(9):
+        make_job(n, [f"task.C={n}.5", f"optimizer.lr={n}"])
+    plan = plan_of(tmp_path)
+    assert plan.captions is not None
+    assert plan.captions[0][1] == "C=1.5, lr=1"
+    assert [len(row) for row in plan.cells] == [4, 4, 1]
+
+
+def test_runs_that_share_all_settings_are_listed_by_name(tmp_path, make_job):
+    make_job(0, ["seed=0"])
+    make_job(1, ["seed=0"])
+    plan = plan_of(tmp_path)
+    assert plan.captions == [["0_seed=0", "1_seed=0"]]
+
+
+def test_other_pictures_of_a_job(tmp_path, make_job):
+    for n in range(2):
+        folder = make_job(n, [f"layer=l{n}"])
+        (folder / "sheet.png").touch()
+    assert shown(plan_of(tmp_path, "sheet")) == [[["0/sheet"], ["1/sheet"]]]
+    assert shown(plan_of(tmp_path, "comparison"))[0][0] == ["0/preimage_astronaut"]
+    (folder / "preimage_astronaut.png").unlink()
+    assert shown(plan_of(tmp_path))[0][1] == ["no picture"]
