@@ -79,10 +79,10 @@ def test_runs_that_share_all_settings_are_listed_by_name(tmp_path, make_job):
 
 
 def test_other_pictures_of_a_job(tmp_path, make_job):
-    for n in range(2):
-        folder = make_job(n, [f"layer=l{n}"])
+    folders = [make_job(n, [f"layer=l{n}"]) for n in range(2)]
+    for folder in folders:
         (folder / "sheet.png").touch()
     assert shown(plan_of(tmp_path, "sheet")) == [[["0/sheet"], ["1/sheet"]]]
     assert shown(plan_of(tmp_path, "comparison"))[0][0] == ["0/preimage_astronaut"]
-    (folder / "preimage_astronaut.png").unlink()
+    (folders[1] / "preimage_astronaut.png").unlink()
     assert shown(plan_of(tmp_path))[0][1] == ["no picture"]
