@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import OmegaConf
+from omegaconf import ListConfig, OmegaConf
 
 
 def config_dir() -> str:
@@ -19,6 +19,16 @@ def config_dir() -> str:
 def slug(text: str) -> str:
     """A folder name from a list of overrides: safe characters only, at most 100 of them."""
     return re.sub(r"[^A-Za-z0-9_.=,-]+", "_", text).strip("_")[:100]
+
+
+def stages(name: str, other: str) -> ListConfig:
+    """The stages in schedule/NAME.yaml; those of OTHER where there is no such file.
+
+    A file cannot choose another one by `net`: Hydra reads an experiment's choices before the net.
+    """
+    folder = Path(config_dir()) / "schedule"
+    known = (folder / f"{name}.yaml").is_file()
+    return OmegaConf.load(folder / f"{name if known else other}.yaml").schedule.stages
 
 
 @dataclass
@@ -78,6 +88,7 @@ class RunConfig:
 
 
 def register() -> None:
-    """Tell Hydra the schema and the resolver of safe folder names."""
+    """Tell Hydra the schema, and the functions that YAML files may call."""
     ConfigStore.instance().store(name="schema", node=RunConfig)
     OmegaConf.register_new_resolver("slug", slug, replace=True)
+    OmegaConf.register_new_resolver("stages", stages, replace=True)

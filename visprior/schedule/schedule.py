@@ -29,6 +29,7 @@ class Schedule:
         `tasks` keeps a stage for the tasks named. steps: shortens all stages in proportion.
         per_pixel: multiplies the step size by the area of the network's input (facts 1.4).
         cumulative: the scales multiply from stage to stage (1.1 then 1.2 = 1.32).
+        octaves: false takes all steps at scale 1 and at the first stage's step size.
 
     Errors: UserError for an unknown key, a count below 1, or a scale below 1.
     """
@@ -39,6 +40,7 @@ class Schedule:
         steps: int | None = None,
         per_pixel: bool = False,
         cumulative: bool = True,
+        octaves: bool = True,
     ) -> None:
         if not stages:
             raise UserError(
@@ -52,6 +54,7 @@ class Schedule:
         self.steps = steps
         self.per_pixel = per_pixel
         self.cumulative = cumulative
+        self.octaves = octaves
 
     @staticmethod
     def _check(i: int, stage: dict[str, Any]) -> None:
@@ -74,6 +77,8 @@ class Schedule:
         specs = [s for s in self.specs if not s.get("tasks") or task in s["tasks"]]
         if not specs:
             raise UserError(f"no stage of the schedule is for task={task}")
+        if not self.octaves:
+            specs = [{**specs[0], "steps": sum(s["steps"] for s in specs), "scale": 1.0}]
         counts = _shorten([s["steps"] for s in specs], self.steps)
         stages, scale = [], 1.0
         for i, (spec, count) in enumerate(zip(specs, counts, strict=True)):
