@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def load_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
         if path.suffix == ".safetensors":
             content: Any = safetensors.torch.load_file(path)
         else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings(action="ignore"):  # advice about the format of bad files
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except _BAD_FILE as error:
         raise UserError(f"weights '{path}': {_cause(path, error)}") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
@@ -58,7 +60,7 @@ def _cause(path: Path, error: Exception) -> str:
     size = path.stat().st_size
     if size == 0:
         return "the file is empty"
-    if isinstance(error, pickle.UnpicklingError) and "Unsupported" in str(error):
+    if isinstance(error, pickle.UnpicklingError) and "Unsupported global" in str(error):
         return "holds more than tensors, which is refused because it could run code"
     return f"damaged, incomplete, or no checkpoint ({size} bytes, {type(error).__name__})"
 
