@@ -59,4 +59,8 @@ def test_names_and_labels():
     names = short_names(["layer", "regularizer.tv.weight", "task.C", "a.x.n", "b.x.n"])
     assert list(names.values()) == ["layer", "tv.weight", "C", "a.x.n", "b.x.n"]
     assert axis_labels(["layer"], [("relu2_2",), ("",)], names) == ["relu2_2", "-"]
-    assert axis_labels(["layer", "task.C"], [("a", "1")], names) == ["layer=a, C=1"]
+    assert axis_labels(["layer", "task.C"], [("a", "1")], names) == ["a, C=1"]
+    assert axis_labels(["task.C"], [("1",), ("[]",)], names) == ["1", "none"]
+    assert axis_labels(["x", "y"], [("[tv,jitter]", "true")], {"x": "x", "y": "y"}) == [
+        "tv + jitter, y=true"
+    ]

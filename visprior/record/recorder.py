@@ -160,6 +160,8 @@ class Recorder:
             tail = "" if len(rows) == 1 else f"_{row['label']}"
             target = None if targets is None else targets[b].float()
             self._pictures(x[b], target, row, tail)
+            if target is not None and elements.originals:
+                self._target(target, elements.originals, b, row)
         self._curves(solution, elements.labels)
         summary = summarise(rows)
         value = summary.get(main)
@@ -190,6 +192,15 @@ class Recorder:
         if "receptive_box" in row:
             row["box"] = f"box{tail}.png"
             save_png(self.folder / row["box"], draw_box(array, tuple(row["receptive_box"])))
+
+    def _target(
+        self, target: Tensor, originals: list[str], b: int, row: dict[str, Any]
+    ) -> None:
+        """The photograph as the network's input, a file for each one."""
+        several = len(set(originals)) > 1
+        row["target"] = f"target_{originals[b]}.png" if several else "target.png"
+        if originals.index(originals[b]) == b:
+            save_png(self.folder / row["target"], to_bytes(target)[0])
 
     def _curves(self, solution: Solution, labels: list[str]) -> None:
         history = solution.history.double().numpy()

@@ -113,7 +113,22 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
 
 
 def axis_labels(keys: Sequence[str], values: Sequence[Values], names: dict[str, str]) -> list[str]:
-    """A label a value: the plain value when one key is on the axis, else 'C=1, layer=relu2_2'."""
+    """A label a value: the plain value when one key is on the axis, else 'C=1, relu2_2'."""
     if len(keys) == 1:
-        return [value[0] or "-" for value in values]
-    return [", ".join(f"{names[k]}={v}" for k, v in zip(keys, one, strict=True)) for one in values]
+        return [spoken(value[0]) for value in values]
+    return [
+        ", ".join(labelled(names[k], v) for k, v in zip(keys, one, strict=True)) for one in values
+    ]
+
+
+def labelled(name: str, value: str) -> str:
+    """'C=1'; a word that says by itself what it is stays alone: 'relu2_2', 'fluid + elastic'."""
+    says_itself = value[:1] == "[" or value[:1].isalpha() and value not in ("true", "false", "null")
+    return spoken(value) if says_itself else f"{name}={spoken(value)}"
+
+
+def spoken(value: str) -> str:
+    """A swept value as a reader would write it: '[fluid,elastic]' is fluid + elastic, '[]' none."""
+    if value[:1] == "[" and value[-1:] == "]":
+        return " + ".join(part.strip() for part in value[1:-1].split(",")) or "none"
+    return value.strip("'\"") or "-"

@@ -37,10 +37,10 @@ def plan_sheet(
     longest = max(len(layout.rows), len(layout.columns))
     labels = _shared_labels(jobs) if picture != "sheet" else []
     one_each = all(len(indices) == 1 for indices in layout.cells.values())
-    if single and sweep.keys and labels and one_each:
+    if single and labels and one_each and longest <= LINE:
         plan = _plan_images(jobs, layout, picture, labels)
     elif layout.sparse or not sweep.keys or (single and longest > LINE):
-        return _plan_list(jobs, sweep, picture)
+        return _plan_list(jobs, sweep, picture, original)
     else:
         plan = _plan_grid(jobs, layout, picture)
         labels = []
@@ -118,23 +118,23 @@ def _plan_images(jobs: Sequence[Job], layout: Layout, picture: str, labels: list
             items = _items(jobs[layout.cells[row, column][0]], picture)
             items = items * len(labels) if len(items) == 1 else items
             lines.append([[item] for item in items])
-    if rows is None:
+    if rows is None and columns is not None:
         cells = [list(column) for column in zip(*lines, strict=True)]
         return Plan(cells, labels, columns, None, _corner(layout, names))
     return Plan(lines, rows, labels, None, _corner(layout, names))
 
 
-def _plan_list(jobs: Sequence[Job], sweep: Sweep, picture: str) -> Plan:
+def _plan_list(jobs: Sequence[Job], sweep: Sweep, picture: str, original: bool) -> Plan:
     """No grid fits: one cell a job in the order of the jobs, each with a caption."""
-    names = short_names(sweep.keys)
-    across = min(LINE, math.ceil(math.sqrt(1.6 * len(jobs))))
-    single = len(sweep.keys) == 1
-    words = [
-        ", ".join(v if single else f"{names[k]}={v}" for k, v in values.items()) or job.name
-        for job, values in zip(jobs, sweep.values, strict=True)
-    ]
-    starts = range(0, len(jobs), across)
-    cells = [[_items(job, picture) for job in jobs[s : s + across]] for s in starts]
+    keys = sweep.keys
+    values = [tuple(v[key] for key in keys) for v in sweep.values]
+    words = axis_labels(keys, values, short_names(keys)) if keys else [job.name for job in jobs]
+    items = [_items(job, picture) for job in jobs]
+    if original and len(first := _originals(items)) == 1 and "image" not in keys:
+        items, words = [first, *items], ["original", *words]
+    across = min(LINE, math.ceil(math.sqrt(1.6 * len(items))))
+    starts = range(0, len(items), across)
+    cells = [items[s : s + across] for s in starts]
     captions: list[list[str | None]] = [list(words[s : s + across]) for s in starts]
     return Plan(cells, None, None, captions, "")
 
