@@ -26,7 +26,9 @@ def folder(tmp_path, make_job):
 def test_everything_is_written_before_the_failure_is_told(folder, caplog):
     with (
         caplog.at_level(logging.INFO, logger="visprior"),
-        pytest.raises(RunFailed, match=r"^2 of 6 jobs failed: 3_layer=b.*: failed: <NaN> in tv$"),
+        pytest.raises(
+            RunFailed, match=r"^2 of 6 jobs failed: layer=b, tv.weight=0.1: failed: <NaN> in tv$"
+        ),
     ):
         report(folder)
     assert f"report: {folder / 'index.html'}" in caplog.messages

@@ -105,15 +105,7 @@ def _errors(axes: "Axes", at: np.ndarray, errors: np.ndarray, labels: Sequence[s
 
 def _finish(axes: "Axes", name: str, values: Sequence[np.ndarray], stages: Sequence[int]) -> None:
     """Scale, stage boundaries, legend beside the axes."""
-    finite = np.concatenate([v[np.isfinite(v)] for v in values])
-    positive = finite[finite > 0]
-    if positive.size and positive.size == finite[finite != 0].size:
-        axes.set_yscale("log", nonpositive="mask")
-        narrow = positive.max() < 20 * positive.min()  # minor ticks then need numbers too
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if narrow else "")
-    elif finite.size and np.ptp(finite) > 0:
-        axes.set_yscale("symlog", linthresh=max(1e-3 * float(np.abs(finite).max()), 1e-12))
+    _scale(axes, np.concatenate([v[np.isfinite(v)] for v in values]))
     for stage in stages:
         axes.axvline(stage, color="0.35", linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_ylabel(name)
@@ -121,3 +113,17 @@ def _finish(axes: "Axes", name: str, values: Sequence[np.ndarray], stages: Seque
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9)
+
+
+def _scale(axes: "Axes", finite: np.ndarray) -> None:
+    """Logarithmic where no value is negative, unless they are so close that linear reads better."""
+    positive = finite[finite > 0]
+    if positive.size and finite.min() >= 0:
+        if positive.max() < 3 * positive.min():
+            return
+        axes.set_yscale("log", nonpositive="mask")
+        narrow = positive.max() < 20 * positive.min()  # minor ticks then need numbers too
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if narrow else "")
+    elif finite.size and np.ptp(finite) > 0:
+        axes.set_yscale("symlog", linthresh=max(1e-3 * float(np.abs(finite).max()), 1e-12))

@@ -13,7 +13,7 @@ def metric_names(jobs: Sequence[Job]) -> list[str]:
     """Every metric of any job's summary, the main one first."""
     mains = [job.run["main"].get("name") for job in jobs if isinstance(job.run.get("main"), dict)]
     names = dict.fromkeys(name for job in jobs for name in job.summary)
-    first = [name for name in dict.fromkeys(mains) if name in names]
+    first = [n for main in dict.fromkeys(mains) for n in (main, f"{main}_std") if n in names]
     return [*first, *(name for name in names if name not in first)]
 
 

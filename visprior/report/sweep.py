@@ -33,8 +33,11 @@ def report(folder: Path) -> list[Job]:
     plots = write_plots(folder / "plots", jobs, sweep)
     index = write_index(folder, jobs, sweep, title, plots)
     logging.getLogger("visprior").info("report: %s", index)
-    if bad := [job for job in jobs if not job.finished]:
-        raise RunFailed(f"{len(bad)} of {len(jobs)} jobs failed: {bad[0].name}: {bad[0].why}")
+    if bad := [i for i, job in enumerate(jobs) if not job.finished]:
+        names, values = short_names(sweep.keys), sweep.values[bad[0]]
+        which = ", ".join(f"{names[key]}={value}" for key, value in values.items())
+        why = f"{which}: {jobs[bad[0]].why}" if which else jobs[bad[0]].why
+        raise RunFailed(f"{len(bad)} of {len(jobs)} jobs failed: {why}")
     return jobs
 
 
