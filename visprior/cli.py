@@ -1,6 +1,8 @@
 """The commands. Nothing here imports torch: --help and --cfg answer at once."""
 
+import logging
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +15,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from visprior import sweep_folder
+from visprior.arguments import prepare
 from visprior.config import config_dir, register
-from visprior.errors import RunFailed, UserError, explain
+from visprior.errors import RunFailed, UserError, of_storage, one_line, shown, storage_line
+from visprior.explain import explain
 
 register()
-_exit_codes: list[int] = []
+log = logging.getLogger("visprior")
+_codes: list[int] = []  # how the job of this process failed
+_wants_traceback = bool(os.environ.get("HYDRA_FULL_ERROR"))
 
 
 def _say(line: str) -> None:
@@ -26,105 +32,136 @@ def _say(line: str) -> None:
 
 @hydra.main(version_base="1.3", config_path=config_dir(), config_name="config")
 def _job(cfg: DictConfig) -> float | None:
-    """One job. In a sweep a failure is raised, so that the launcher and its sweeper know of it."""
-    from visprior.experiment import run
+    """One job: its main metric, NaN when it failed; the reason is said here and in run.json.
 
-    folder = Path(HydraConfig.get().runtime.output_dir)
+    Only sweepers that learn from failures (Optuna) get the exception: Hydra's own would print the
+    first one again and stop at max_batch_size.
+    """
+    hydra_cfg = HydraConfig.get()
+    folder = Path(hydra_cfg.runtime.output_dir)
+    in_sweep = hydra_cfg.mode == RunMode.MULTIRUN
+    if in_sweep:
+        log.info(sweep_folder.headline(int(hydra_cfg.job.num), list(hydra_cfg.overrides.task)))
     try:
-        return run(cfg, folder, choices=OmegaConf.to_container(HydraConfig.get().runtime.choices))
-    except UserError as error:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
+        from visprior.experiment import run
+
+        return run(cfg, folder, choices=OmegaConf.to_container(hydra_cfg.runtime.choices))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(folder) from None
+    except Exception as error:
+        if _wants_traceback or (in_sweep and hydra_cfg.runtime.choices["hydra/sweeper"] != "basic"):
             raise
-        _say(f"error: {error}")
-        _exit_codes.append(1 if isinstance(error, RunFailed) else 2)
-        return None
+        _codes.append(_tell(error, folder))
+        return float("nan")
+
+
+def _tell(error: Exception, folder: Path) -> int:
+    """Say why a job failed, on the terminal and in its log; returns the exit code."""
+    if isinstance(error, UserError):
+        log.error("visprior: error: %s", one_line(error))
+        return 1 if isinstance(error, RunFailed) else 2
+    if isinstance(error, OSError) and of_storage(error, folder):
+        log.error("visprior: error: %s", storage_line(error))
+        return 2
+    log.exception("visprior: a bug, or one in your own code:", exc_info=error)
+    return 1
 
 
 def _guarded(command: Callable[[], object]) -> int:
     """Run a command; the exit code says how it went (0, 1 a bug or a bad result, 2, 130)."""
+    _codes.clear()
     try:
         command()
-    except RunFailed as error:
-        _say(f"error: {error}")
-        return 1
-    except (HydraException, CompactHydraException, OmegaConfBaseException) as error:
-        if _wants_traceback:
-            raise
-        _say(f"error: {explain(error, sys.argv, Path(config_dir()))}")
-        return 2
-    except OSError as error:
-        if _wants_traceback:
-            raise
-        where = f" '{error.filename}'" if error.filename else ""
-        hint = " (VISPRIOR_OUTPUTS chooses another folder for results)"
-        _say(f"error: {error.strerror or error}{where}{hint}")
-        return 2
-    except KeyboardInterrupt:
-        _say("interrupted; what was computed is saved")
+    except KeyboardInterrupt as interrupt:
+        _say(_how_to_go_on(*interrupt.args))
         return 130
-    return _exit_codes[0] if _exit_codes else 0
+    except Exception as error:
+        line = _line(error)
+        if line is None or _wants_traceback:
+            raise
+        _say(f"error: {line}")
+        return 1 if isinstance(error, RunFailed) else 2
+    return max(_codes, default=0)
 
 
-_wants_traceback = bool(os.environ.get("HYDRA_FULL_ERROR"))
+def _line(error: Exception) -> str | None:
+    """One line for a user's mistake, None for a bug."""
+    if isinstance(error, OSError):
+        return storage_line(error)
+    if isinstance(error, HydraException | CompactHydraException | OmegaConfBaseException):
+        return explain(error)
+    return None
+
+
+def _how_to_go_on(folder: Path | None = None) -> str:
+    if sweep_folder.started:
+        same = f"hydra.sweep.dir={shlex.quote(shown(sweep_folder.started[0]))}"
+        return f"interrupted; the same command with {same} goes on"
+    if folder is None or not (folder / "run.json").is_file():
+        return "interrupted"
+    return f"interrupted; visprior resume={shlex.quote(shown(folder))} goes on"
+
+
+def _compute() -> None:
+    prepare()
+    _job()
 
 
 def main() -> None:
     """visprior: compute pre-images, or a sweep of them with its report."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and _guarded words the error
+    logging.raiseExceptions = False  # a log on a full disk must not print tracebacks
+    sweep_folder.forget()
     try:
-        sys.argv[1:] = _resume_arguments(sys.argv[1:])
-    except UserError as error:
-        _say(f"error: {error}")
-        sys.exit(2)
-    code = _guarded(_job)
-    for folder in sweep_folder.started:
-        code = max(code, _guarded(lambda folder=folder: _report(folder)))
-    sys.exit(code)
+        code = _guarded(_compute)
+    finally:
+        # Also after a bug: the jobs that did finish have their report.
+        reports = [_guarded(lambda f=f: _report(f)) for f in sweep_folder.started if _has_runs(f)]
+    sys.exit(code or max(reports, default=0))
 
 
-def _resume_arguments(argv: list[str]) -> list[str]:
-    """resume=FOLDER runs inside FOLDER with the configuration that is stored there."""
-    folders = [a.split("=", 1)[1] for a in argv if a.startswith("resume=")]
-    if not folders or folders[0] in ("null", ""):
-        return argv
-    folder = Path(folders[0])
-    if not (folder / "run.json").is_file():
-        raise UserError(f"resume={folder}: no run.json there, so no run of visprior")
-    if others := [a for a in argv if not a.startswith("resume=")]:
-        raise UserError(f"resume= takes the stored settings; leave out {' '.join(others)}")
-    quoted = str(folder.resolve()).replace("\\", "\\\\").replace("'", "\\'")
-    return [f"resume='{quoted}'", f"hydra.run.dir='{quoted}'", "hydra.output_subdir=null"]
+def _has_runs(folder: Path) -> bool:
+    return any(folder.glob("*/run.json"))
 
 
 def _report(folder: Path) -> None:
     from visprior.report.sweep import report as build
 
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", force=True)
+    log.setLevel(logging.INFO)
     build(folder)
 
 
 def report() -> None:
     """visprior-report FOLDER: table, contact sheet, plots and index.html from finished runs."""
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
-        print("usage: visprior-report FOLDER\n\n" + (report.__doc__ or ""))
-        sys.exit(0 if sys.argv[1:] in (["-h"], ["--help"]) else 2)
+        _usage("visprior-report FOLDER", report.__doc__)
     sys.exit(_guarded(lambda: _report(Path(sys.argv[1]))))
 
 
 def layers() -> None:
     """visprior-layers NET [key=value ...]: names, shapes, strides and receptive fields."""
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
-        print("usage: visprior-layers NET [key=value ...]\n\n" + (layers.__doc__ or ""))
-        sys.exit(0 if sys.argv[1:] in (["-h"], ["--help"]) else 2)
-    sys.exit(_guarded(lambda: _layers(sys.argv[1], sys.argv[2:])))
+        _usage("visprior-layers NET [key=value ...]", layers.__doc__)
+    net = sys.argv[1] if "=" in sys.argv[1] else f"net={sys.argv[1]}"
+    sys.argv[1:] = [net, *sys.argv[2:]]  # as visprior would have it, for the wording of errors
+    sys.exit(_guarded(_layers))
 
 
-def _layers(net: str, overrides: list[str]) -> None:
+def _usage(usage: str, text: str | None) -> None:
+    """Print how a command is used and leave."""
+    asked = sys.argv[1:] in (["-h"], ["--help"])
+    print(f"usage: {usage}\n\n{text or ''}", file=sys.stdout if asked else sys.stderr)
+    sys.exit(0 if asked else 2)
+
+
+def _layers() -> None:
     from hydra import compose, initialize_config_dir
 
+    with initialize_config_dir(config_dir(), version_base="1.3"):
+        cfg = compose("config", overrides=sys.argv[1:])
     from visprior.experiment import print_layers
 
-    with initialize_config_dir(config_dir(), version_base="1.3"):
-        cfg = compose("config", overrides=[f"net={net}", *overrides])
     print_layers(cfg)
 
 

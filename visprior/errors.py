@@ -1,13 +1,15 @@
 """A user's mistake as one line: what was wrong, what is allowed, what was probably meant."""
 
 import difflib
-import re
-import sys
+import errno
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from hydra.errors import CompactHydraException
-from omegaconf.errors import OmegaConfBaseException
+
+# The disk is full, or may not be written to.
+_STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class UserError(CompactHydraException):
@@ -36,69 +38,27 @@ def choice(what: str, value: object, allowed: Iterable[str]) -> str:
     return str(value)
 
 
-def explain(error: BaseException, argv: list[str], configs: Path) -> str:
-    """One line for an error of Hydra, OmegaConf or our own."""
-    text = " ".join(str(error).split())
-    if isinstance(error, UserError):
-        return text
-    if m := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
-        return _unknown_member(m[1], m[2], argv, configs)
-    if m := re.search(r"In '[^']*': Could not find '([^']+)'", text):
-        return f"no configuration '{m[1]}'"
-    if m := re.search(r"Could not override '([^']+)'", text):
-        if "not in struct" in text or "not in 'RunConfig'" in text or "is not in" in text:
-            return _unknown_key(m[1])
-        reason = str(error).splitlines()[-1] if len(str(error).splitlines()) > 1 else ""
-        return f"could not set '{m[1]}': {text.split('Set the env')[0]} {reason}".strip()[:400]
-    if m := re.search(r"Key '([^']+)' (?:is )?not in '(\w+)'", text):
-        return _unknown_key(m[1])
-    return re.sub(r"(To append to your config use|Set the environment).*", "", text)[:500].strip()
+def one_line(text: object) -> str:
+    """Text without its line breaks."""
+    return " ".join(str(text).split())
 
 
-def _folders(argv: list[str], configs: Path) -> list[Path]:
-    """The shipped YAML folder and those given with --config-dir."""
-    extra = [a.split("=", 1)[1] for a in argv if a.startswith("--config-dir=")]
-    extra += [b for a, b in zip(argv, argv[1:], strict=False) if a in ("--config-dir", "-cd")]
-    return [configs, *map(Path, extra)]
-
-
-def _unknown_member(group: str, name: str, argv: list[str], configs: Path) -> str:
-    members = sorted({p.stem for f in _folders(argv, configs) for p in (f / group).glob("*.yaml")})
-    if not members:
-        groups = [p.name for p in configs.iterdir() if p.is_dir()]
-        return f"no group '{group}'{did_you_mean(group, groups)}"
-    return f"no '{name}' in group '{group}'{did_you_mean(name, members)}"
-
-
-def _unknown_key(key: str) -> str:
-    """The nearest known key at the level where the path leaves the configuration."""
-    from hydra import compose
-    from hydra.core.global_hydra import GlobalHydra
-    from omegaconf import DictConfig
-
-    from visprior.config import config_dir
-
-    known: list[str] = []
+def shown(path: Path) -> str:
+    """A path as a user would type it: relative to the current folder when it is inside."""
     try:
-        from hydra import initialize_config_dir
-
-        GlobalHydra.instance().clear()
-        groups = [a for a in sys.argv[1:] if re.match(r"^\w+=[\w\[\],]+$", a) and _is_group(a)]
-        with initialize_config_dir(config_dir(), version_base="1.3"):
-            node = compose("config", overrides=groups)
-        *parents, last = key.split(".")
-        for parent in parents:
-            if not isinstance(node, DictConfig) or parent not in node:
-                last = parent
-                break
-            node = node[parent]
-        known = [str(k) for k in node if k != "_target_"] if isinstance(node, DictConfig) else []
-        return f"unknown key '{key}'{did_you_mean(last, known)}"
-    except (CompactHydraException, OmegaConfBaseException):
-        return f"unknown key '{key}'"
+        return str(path.resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
 
 
-def _is_group(override: str) -> bool:
-    from visprior.config import config_dir
+def of_storage(error: OSError, folder: Path | None = None) -> bool:
+    """Whether results could not be written: a full or protected disk, or a path of folder's."""
+    name = str(error.filename or "")
+    return error.errno in _STORAGE or bool(folder and name.startswith(f"{folder}{os.sep}"))
 
-    return (Path(config_dir()) / override.split("=")[0]).is_dir()
+
+def storage_line(error: OSError) -> str:
+    """One line for results that could not be written."""
+    where = f" '{shown(Path(str(error.filename)))}'" if error.filename else ""
+    reason = error.strerror or one_line(error)
+    return f"cannot write{where}: {reason} (VISPRIOR_OUTPUTS chooses another folder for results)"

@@ -219,3 +219,23 @@ def test_small_images_reach_the_first_layers(make_net: Make) -> None:
     assert net.cut(["relu2_2"], "cpu", size=20)(_x(20))["relu2_2"].shape == (2, 128, 10, 10)
     with pytest.raises(UserError, match="images of 20x20 pixels do not get to layer 'pool5'"):
         net.layer("pool5", 20)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "googlenet", "mobilenet_v2"])  # module, F.relu, ReLU6
+def test_a_dead_unit_gets_a_gradient(make_net: Make, name: str) -> None:
+    layer = {"alexnet": "relu1", "googlenet": "conv1", "mobilenet_v2": "Conv1_relu"}[name]
+    cut = make_net(name, size=64).cut([layer], "cpu")
+    x = _x(batch=1)
+    channel, row, column = (int(i) for i in (cut(x)[layer][0] == 0).nonzero()[0])
+
+    def gradient(redirect: bool) -> torch.Tensor:
+        cut.redirect = redirect
+        seen = x.clone().requires_grad_()
+        (-cut(seen)[layer][0, channel, row, column]).backward()
+        assert seen.grad is not None
+        return seen.grad
+
+    before = gradient(False)
+    assert not before.any()
+    assert gradient(True).any()
+    assert torch.equal(gradient(False), before)

@@ -65,6 +65,8 @@ def test_what_torchvision_evaluates_with(make_net: Make) -> None:
 def test_an_unknown_model(make_net: Make) -> None:
     with pytest.raises(UserError, match="no model 'resnet5'; did you mean 'resnet50'"):
         make_net("torchvision", model="resnet5")
+    with pytest.raises(UserError, match=r"needs net\.model"):
+        make_net("torchvision")
 
 
 def test_classes(make_net: Make) -> None:

@@ -26,7 +26,7 @@ def test_lines_are_grouped_and_seeds_averaged(tmp_path, make_job):
     assert [(p.x, p.y) for p in lines["b"]] == [(1, 102), (10, 111)]
     assert lines["a"][0].spread == pytest.approx(math.sqrt(2))
     written = write_plots(tmp_path / "plots", jobs, sweep)
-    assert [p.name for p in written] == ["error_over_tv.png"]
+    assert [p.name for p in written] == ["error_over_layer.png", "error_over_tv.png"]
 
 
 def test_the_deviation_of_a_metric_is_its_error_bar(tmp_path, make_job):

@@ -34,8 +34,9 @@ def test_everything_is_written_before_the_failure_is_told(folder, caplog):
     assert f"report: {folder / 'index.html'}" in caplog.messages
     names = {"results.csv", "sheet.png", "index.html", "plots"}
     assert names <= {p.name for p in folder.iterdir()}
-    assert [p.name for p in (folder / "plots").iterdir()] == [
-        "error_over_regularizer.tv.weight.png"
+    assert sorted(p.name for p in (folder / "plots").iterdir()) == [
+        "error_over_layer.png",
+        "error_over_regularizer.tv.weight.png",
     ]
 
 

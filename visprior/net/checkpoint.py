@@ -13,7 +13,7 @@ from torch import nn
 
 from visprior.errors import UserError
 
-_BAD_FILE = (
+BAD_FILE = (
     *(pickle.UnpicklingError, RuntimeError, EOFError, KeyError, IndexError, ValueError),
     *(AttributeError, TypeError, OSError, SafetensorError),
 )
@@ -38,7 +38,7 @@ def load_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
         else:
             with warnings.catch_warnings(action="ignore"):  # advice about the format of bad files
                 content = torch.load(path, map_location="cpu", weights_only=True)
-    except _BAD_FILE as error:
+    except BAD_FILE as error:
         raise UserError(f"weights '{path}': {_cause(path, error)}") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not state:

@@ -147,6 +147,7 @@ def _layer(node: str, shape: tuple[int, ...], cells: Cells | None, size: Size) -
         shape = (shape[2], shape[0], shape[1])
     v, h = cells.axes
     stride = v.stride if v.stride == h.stride else None
-    if v.field is None or h.field is None or v.offset != h.offset:
+    if v.field is None or h.field is None:
         return Layer(node, node, shape, stride, turned=turned)
-    return Layer(node, node, shape, stride, int(max(v.field, h.field)), v.offset, turned)
+    offset = v.offset if v.offset == h.offset else None
+    return Layer(node, node, shape, stride, int(max(v.field, h.field)), offset, turned)

@@ -44,7 +44,7 @@ class PythonNet(Representation):
 
     def __init__(
         self,
-        target: str,
+        target: str | None,
         weights: str | None = None,
         size: int | list[int] = 224,
         mean: float | list[float] = 0.0,
@@ -56,6 +56,8 @@ class PythonNet(Representation):
         classes: list[str] | None = None,
         channels_last: bool = False,
     ):
+        if target is None:
+            raise UserError("net=python needs net.target=package.module:function")
         super().__init__(
             target,
             size,
@@ -75,10 +77,12 @@ class PythonNet(Representation):
     def _measure(self, size: Size) -> dict[str, Layer]:
         found: dict[str, tuple[int, ...]] = {}
         names = {name for name, _ in self._model.named_modules() if name}
-        x = torch.zeros(2, self.channels, *size, dtype=_dtype(self._model))
+        # With gradients, as a run has them: without, transformers take a path around their parts.
+        x = torch.zeros(2, self.channels, *size, dtype=_dtype(self._model), requires_grad=True)
         try:
-            with torch.no_grad():
-                run_with_hooks(self._model, names, lambda n, phi: found.update({n: phi.shape}), x)
+            run_with_hooks(
+                self._model, names, lambda name, phi: found.update({name: phi.shape}), x.clone()
+            )
         except Exception as error:
             if size == self.size:
                 raise wrong_size(self.name, size, error) from error

@@ -4,14 +4,13 @@ import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import torch
 from torch import nn
 from torchvision import models
 
 from visprior.errors import UserError, did_you_mean
-from visprior.net.checkpoint import adopt, load_checkpoint
+from visprior.net.checkpoint import BAD_FILE, adopt, load_checkpoint
 from visprior.net.graph import Graph, layers_of, shapes, trace
 from visprior.net.initialise import calibrate, random_state
 from visprior.net.representation import Layer, Representation, Size, wrong_size
@@ -36,7 +35,7 @@ class TorchvisionNet(Representation):
 
     def __init__(
         self,
-        model: str,
+        model: str | None,
         weights: str = "default",
         seed: int = 0,
         size: int | list[int] | None = None,
@@ -48,6 +47,8 @@ class TorchvisionNet(Representation):
         channels_last: bool = True,
     ):
         known = models.list_models(module=models)
+        if model is None:
+            raise UserError("net=torchvision needs net.model, e.g. net.model=convnext_tiny")
         if model not in known:
             raise UserError(f"torchvision has no model '{model}'{did_you_mean(model, known)}")
         self._enum: Any = models.get_model_weights(model)
@@ -135,10 +136,10 @@ def _options(model: str, size: Size) -> dict[str, Any]:
 
 def _download(weights: Any) -> dict[str, torch.Tensor]:
     try:
-        return weights.get_state_dict(progress=False, check_hash=True)
-    except (URLError, OSError, RuntimeError) as error:
-        reason = str(getattr(error, "reason", error)).splitlines()[0]
+        return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except BAD_FILE as error:  # URLError is an OSError; the rest is what a damaged copy raises
+        reason = next(iter(str(getattr(error, "reason", error)).splitlines()), type(error).__name__)
         raise UserError(
-            f"could not download {weights.url} ({reason}); take net.weights=FILE with a copy of "
-            "that file, or net.weights=random"
+            f"could not download {weights.url} ({reason[:150]}); take net.weights=FILE with a copy "
+            "of that file, or net.weights=random"
         ) from error

@@ -224,7 +224,7 @@ class Recorder:
     def _overview(self, rows: list[dict[str, Any]], main: str) -> None:
         from imageio.v3 import imread
 
-        columns = min(8, max(1, round(len(rows) ** 0.5 * 1.4)))
+        columns = len(rows) if len(rows) <= 5 else min(8, round(len(rows) ** 0.5 * 1.4))
         lines = [rows[i : i + columns] for i in range(0, min(len(rows), 256), columns)]
         cells = [[imread(self.folder / r.get("box", r["file"])) for r in line] for line in lines]
         captions = [[f"{r['label']} {_short(r.get(main))}" for r in line] for line in lines]

@@ -123,8 +123,8 @@ def axis_labels(keys: Sequence[str], values: Sequence[Values], names: dict[str, 
 
 def labelled(name: str, value: str) -> str:
     """'C=1'; a word that says by itself what it is stays alone: 'relu2_2', 'fluid + elastic'."""
-    says_itself = value[:1] == "[" or value[:1].isalpha() and value not in ("true", "false", "null")
-    return spoken(value) if says_itself else f"{name}={spoken(value)}"
+    word = value[:1].isalpha() and value not in ("true", "false", "null", "auto")
+    return spoken(value) if word or value[:1] == "[" else f"{name}={spoken(value)}"
 
 
 def spoken(value: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from visprior.report.jobs import Job
-from visprior.report.layout import Layout, Sweep, axis_labels, short_names
+from visprior.report.layout import Layout, Sweep, axis_labels, labelled, short_names
 
 LINE = 12  # a single axis with more values is broken into several rows
 
@@ -88,6 +88,8 @@ def _plan_grid(jobs: Sequence[Job], layout: Layout, picture: str) -> Plan:
 def _axes(layout: Layout, names: dict[str, str]) -> tuple[list[str] | None, list[str] | None]:
     rows = axis_labels(layout.row_keys, layout.rows, names) if layout.row_keys else None
     columns = axis_labels(layout.column_keys, layout.columns, names) if layout.column_keys else None
+    if len(layout.column_keys) == 1 and not rows:  # no corner to name the key in
+        columns = [labelled(names[layout.column_keys[0]], value) for (value,) in layout.columns]
     return rows, columns
 
 

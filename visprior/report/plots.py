@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_PLOTS = 40
-MOST_NAMED = 12  # lines that the legend names
+MOST_NAMED = 20  # lines that the legend names
 
 
 class Point(NamedTuple):
@@ -27,12 +27,12 @@ class Point(NamedTuple):
 
 
 def write_plots(folder: Path, jobs: Sequence[Job], sweep: Sweep) -> list[Path]:
-    """folder/METRIC_over_KEY.png for every numeric metric and swept number; the files written.
+    """folder/METRIC_over_KEY.png for every numeric metric and swept number or layer; the files.
 
     Lines are grouped by the other swept keys. Seeds are repetitions: averaged, unless nothing else
     was swept. Error bars: METRIC_std where the summary has it, else the deviation over seeds.
     """
-    keys = [key for key in sweep.keys if _numeric(sweep, key)]
+    keys = [key for key in sweep.keys if key == "layer" or _numeric(sweep, key)]
     keys = [key for key in keys if key != "seed"] or keys
     metrics = [name for name in metric_names(jobs) if _plottable(jobs, name)]
     wanted = [(metric, key) for key in keys for metric in metrics]
@@ -47,7 +47,7 @@ def write_plots(folder: Path, jobs: Sequence[Job], sweep: Sweep) -> list[Path]:
             folder.mkdir(exist_ok=True)
             path = folder / f"{_file_name(metric)}_over_{_file_name(key)}.png"
             others = [k for k in sweep.keys if k not in (key, "seed")]
-            _plot(path, lines, (metric, key, others[0] if len(others) == 1 else ""))
+            _plot(path, lines, (metric, key, others[0] if len(others) == 1 else ""), _layers(sweep))
             written.append(path)
     return written
 
@@ -70,6 +70,11 @@ def _numeric(sweep: Sweep, key: str) -> bool:
     return None not in numbers and len(set(numbers)) > 1
 
 
+def _layers(sweep: Sweep) -> list[str]:
+    """The layers in the order in which they were swept: their places are x."""
+    return list(dict.fromkeys(values.get("layer", "") for values in sweep.values))
+
+
 def _plottable(jobs: Sequence[Job], name: str) -> bool:
     """A number that differs: no deviation of another, no component of a vector, no flag."""
     if name.endswith(("_std", "]")):
@@ -82,9 +87,11 @@ def _lines(jobs: Sequence[Job], sweep: Sweep, metric: str, key: str) -> dict[str
     """Label of the other keys' values -> points by rising x."""
     others = [k for k in sweep.keys if k not in (key, "seed")]
     names = short_names(others)
+    layers = _layers(sweep)
     groups: dict[str, dict[float, list[tuple[float, float]]]] = {}
     for job, values in zip(jobs, sweep.values, strict=True):
-        x, y = _number(values[key]), _number(job.summary.get(metric))
+        x = float(layers.index(values[key])) if key == "layer" else _number(values[key])
+        y = _number(job.summary.get(metric))
         if x is None or y is None:
             continue
         label = ", ".join(
@@ -104,7 +111,12 @@ def _point(x: float, found: list[tuple[float, float]]) -> Point:
     return Point(x, mean, math.sqrt(sum((y - mean) ** 2 for y, _ in found) / (len(found) - 1)))
 
 
-def _plot(path: Path, lines: dict[str, list[Point]], names: tuple[str, str, str]) -> None:
+def _plot(
+    path: Path,
+    lines: dict[str, list[Point]],
+    names: tuple[str, str, str],
+    layers: Sequence[str],
+) -> None:
     """names: the metric, the key along x, the legend's title."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
@@ -120,6 +132,9 @@ def _plot(path: Path, lines: dict[str, list[Point]], names: tuple[str, str, str]
             capsize=2, elinewidth=0.8,
         )  # fmt: skip
     _dress(axes, lines, *names)
+    if names[1] == "layer":
+        axes.set_xscale("linear")
+        axes.set_xticks(range(len(layers)), layers, rotation=45, ha="right", fontsize=8)
     write_figure(path, figure)
 
 

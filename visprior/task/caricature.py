@@ -13,11 +13,13 @@ from visprior.task.outcome import activation_rows
 class Caricature:
     """min -C <Phi(x), Phi0> / ||Phi0||^2 + regularizers, Phi0 = max(Phi(x0), 0), from x0.
 
-    Mahendran & Vedaldi 2016, section 7. C: weight of the data term. start: image (x0), noise,
-    mean, or another picture.
+    Mahendran & Vedaldi 2016, section 7. C: weight of the data term; the paper names 1, with which
+    the regularizers of a photograph (about 20 at the start) outweigh the data term (-1) and the
+    picture fades, so 300, that of inversions, is the default. start: image (x0), noise, mean, or
+    another picture.
     """
 
-    def __init__(self, C: Any = 1.0, start: str = "image") -> None:
+    def __init__(self, C: Any = 300.0, start: str = "image") -> None:
         self.C = C
         self.start = start
 

@@ -1,0 +1,67 @@
+"""The command line before Hydra reads it: resume=, options that do not exist, hidden YAML files."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+
+from visprior import __version__
+from visprior.errors import UserError
+from visprior.explain import folders, members
+
+
+def prepare() -> None:
+    """Check sys.argv and bring it into the form that Hydra takes. Errors: UserError."""
+    if "--version" in sys.argv[1:]:
+        print(f"visprior {__version__}")
+        sys.exit(0)
+    if os.environ.get("VISPRIOR_OUTPUTS") == "":
+        del os.environ["VISPRIOR_OUTPUTS"]  # else results would go to the root of the disk
+    _check_options(sys.argv[1:])
+    _check_hidden()
+    sys.argv[1:] = resume_arguments(sys.argv[1:])
+
+
+def _check_options(argv: list[str]) -> None:
+    """Refuse what argparse would refuse with a page of usage, and GROUP=null."""
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    try:
+        _, unknown = parser.parse_known_args(argv)
+    except argparse.ArgumentError as error:
+        raise UserError(f"{error}; see visprior --help") from None
+    if unknown := [a for a in unknown if a.startswith("-")]:
+        raise UserError(f"unknown option {' '.join(unknown)}; settings are key=value, see --help")
+    for group, _, value in (a.partition("=") for a in argv):
+        if value == "null" and members(group):
+            raise UserError(f"{group}=null: choose one of {', '.join(members(group))}")
+
+
+def _check_hidden() -> None:
+    """A YAML file of the user's that is called like one of ours would never be read."""
+    ours, *own = folders()
+    for folder in own:
+        for path in sorted(folder.rglob("*.yaml")):
+            name = path.relative_to(folder)
+            if folder.resolve() != ours.resolve() and (ours / name).is_file():
+                raise UserError(f"'{path}' would not be read: visprior has a {name}; rename yours")
+
+
+def resume_arguments(argv: list[str]) -> list[str]:
+    """resume=FOLDER runs inside FOLDER with the configuration that is stored there."""
+    given = [a.split("=", 1)[1] for a in argv if a.startswith("resume=")]
+    if not given or given[0] in ("null", ""):
+        return argv
+    folder = Path(given[0])
+    if (folder / "multirun.yaml").is_file():
+        raise UserError(
+            f"resume={folder}: a sweep goes on with its own command and hydra.sweep.dir={folder}"
+        )
+    if not (folder / "run.json").is_file():
+        raise UserError(f"resume={folder}: no run.json there, so no run of visprior")
+    if others := [a for a in argv if not a.startswith("resume=")]:
+        raise UserError(f"resume= takes the stored settings; leave out {' '.join(others)}")
+    quoted = str(folder.resolve()).replace("\\", "\\\\").replace("'", "\\'")
+    return [f"resume='{quoted}'", f"hydra.run.dir='{quoted}'", "hydra.output_subdir=null"]
