@@ -1,6 +1,7 @@
 """What a task draws on: the net, the pictures, the loop and the record, built when first asked."""
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from torch import Tensor
 
 from visprior.build import build
@@ -53,14 +54,13 @@ class Services:
     def _device(name: str) -> torch.device:
         if name == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        if name.partition(":")[0] not in ("cpu", "cuda"):
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
             raise UserError(f"device={name} is not known; allowed: auto, cpu, cuda, cuda:N")
         if name.startswith("cuda"):
             count = torch.cuda.device_count() if torch.cuda.is_available() else 0
             if int(name.partition(":")[2] or 0) >= count:
-                raise UserError(
-                    f"device={name} was asked for, but {count or 'no'} CUDA device is visible"
-                )
+                seen = f"only {count} CUDA devices are" if count else "no CUDA device is"
+                raise UserError(f"device={name} was asked for, but {seen} visible")
         return torch.device(name)
 
     @cached_property
@@ -79,14 +79,14 @@ class Services:
             if asked is None:
                 self._size = (self.net.size[0], self.net.size[1])
             else:
-                self.use_size([asked, asked] if isinstance(asked, int) else list(asked))
+                self.use_size(list(asked) if isinstance(asked, ListConfig) else [asked, asked])
         assert self._size is not None
         return self._size
 
     def use_size(self, size: Sequence[int]) -> None:
         """Set the size, for tasks that lay out their own image."""
         if len(size) != 2 or not all(isinstance(n, int) and n >= 8 for n in size):
-            raise UserError(f"size must be a number >= 8 or [height, width], got {size}")
+            raise UserError(f"size must be a number >= 8 or [height, width], got {self.cfg.size}")
         self._size = (size[0], size[1])
 
     def layer(self, name: Any) -> Layer:
@@ -106,6 +106,8 @@ class Services:
         """seed, seed + 1, ... as many as `seeds`."""
         if self.cfg.seeds < 1:
             raise UserError(f"seeds must be >= 1, got {self.cfg.seeds}")
+        if self.cfg.seed < 0:
+            raise UserError(f"seed must be >= 0, got {self.cfg.seed}")
         return list(range(self.cfg.seed, self.cfg.seed + self.cfg.seeds))
 
     def to_device(self, x: Tensor) -> Tensor:
@@ -136,7 +138,9 @@ class Services:
 
     def regularizers(self, layer: Layer) -> dict[str, Regularizer]:
         """The regularizers by name, in their order, prepared for this job."""
-        scene = Scene(self.size, list(self.net.mean), layer.stride)
+        # Small images may not fill a layer's cells; then its stride is that at the net's own size.
+        stride = layer.stride or self.net.layer(layer.name).stride
+        scene = Scene(self.size, list(self.net.mean), stride)
         parts = {k: build(v, self.cfg.trust) for k, v in self.cfg.regularizer.items() if v}
         for part in parts.values():
             part.prepare(scene)

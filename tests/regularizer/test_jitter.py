@@ -82,8 +82,12 @@ def test_octave_crops_change_only_what_was_seen():
 def test_refuses():
     with pytest.raises(UserError, match=r"jitter\.T"):
         Jitter(T=0)
-    with pytest.raises(UserError, match=r"set jitter\.T"):
-        Jitter().prepare(Scene((8, 8), [0.0], None))
+
+
+def test_without_a_stride_there_is_no_jitter_and_that_is_said(caplog):
+    part = Jitter()
+    part.prepare(Scene((8, 8), [0.0], None))
+    assert part.T == 1 and "stride is not known" in caplog.text
 
 
 def _at(k, steps):

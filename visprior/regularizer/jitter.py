@@ -1,5 +1,6 @@
 """Jitter: the network sees the image shifted by a few random pixels."""
 
+import logging
 import math
 
 import numpy as np
@@ -12,6 +13,8 @@ from visprior.regularizer.crop import crop
 from visprior.schedule.schedule import Stage
 from visprior.stream import Streams
 
+log = logging.getLogger("visprior")
+
 
 def quarter(stride: float) -> int:
     """max(round(stride / 4), 1), halves away from zero (Mahendran & Vedaldi's program)."""
@@ -21,9 +24,8 @@ def quarter(stride: float) -> int:
 class Jitter(Regularizer):
     """A window of the canvas at a new offset in {0..T-1}^2 each step, T - 1 pixels of margin.
 
-    Mahendran & Vedaldi 2016, section 3.2.3. T=auto is a quarter of the layer's stride; T=1 is none.
-
-    Errors: UserError for T below 1, or T=auto where the stride is not known.
+    Mahendran & Vedaldi 2016, section 3.2.3. T=auto is a quarter of the layer's stride (1 where it
+    is not known); T=1 is none. Errors: UserError for T below 1.
     """
 
     def __init__(self, T: int | str = "auto") -> None:
@@ -34,8 +36,8 @@ class Jitter(Regularizer):
     def prepare(self, scene: Scene) -> None:
         if self.T == "auto":
             if scene.stride is None:
-                raise UserError("jitter.T=auto: the layer's stride is not known; set jitter.T")
-            self.T = min(quarter(scene.stride), max(1, min(scene.size) // 4))
+                log.warning("jitter.T=auto: the layer's stride is not known, so none; set jitter.T")
+            self.T = quarter(scene.stride or 1)
 
     def margin(self, stage: Stage) -> int:
         return int(self.T) - 1
