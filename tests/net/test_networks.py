@@ -155,6 +155,19 @@ def test_several_layers_cost_one_pass(make_net: Make) -> None:
     assert features["conv1_1"].min() < 0 <= features["relu1_1"].min()
 
 
+def test_a_branch_alone_has_the_weights_it_has_in_the_whole(make_net: Make) -> None:
+    net = make_net("googlenet", size=64)
+    branch = net.cut(["inception3a.branch3"], "cpu").body.state_dict()
+    whole = net.cut(["inception3a"], "cpu").body.state_dict()
+    assert set(branch) < set(whole)
+    assert all(torch.equal(value, whole[key]) for key, value in branch.items())
+
+
+def test_functions_are_not_in_place_either(make_net: Make) -> None:
+    features = make_net("googlenet", size=64).cut(["conv1.bn", "conv1"], "cpu")(_x())
+    assert features["conv1.bn"].min() < 0 <= features["conv1"].min()
+
+
 def test_channels_last(make_net: Make) -> None:
     net = make_net("resnet50", size=64)
     weights = list(net.cut(["shallow"], "cpu").parameters())
