@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import hydra
@@ -51,7 +52,8 @@ def _job(cfg: DictConfig) -> float | None:
     except Exception as error:
         if _wants_traceback or (in_sweep and hydra_cfg.runtime.choices["hydra/sweeper"] != "basic"):
             raise
-        _codes.append(_tell(error, folder))
+        code = _tell(error, folder)
+        _codes.append(1 if in_sweep else code)
         return float("nan")
 
 
@@ -86,11 +88,9 @@ def _guarded(command: Callable[[], object]) -> int:
 
 def _line(error: Exception) -> str | None:
     """One line for a user's mistake, None for a bug."""
-    if isinstance(error, OSError):
-        return storage_line(error)
     if isinstance(error, HydraException | CompactHydraException | OmegaConfBaseException):
         return explain(error)
-    return None
+    return storage_line(error) if isinstance(error, OSError) else None
 
 
 def _how_to_go_on(folder: Path | None = None) -> str:
@@ -112,24 +112,28 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and _guarded words the error
     logging.raiseExceptions = False  # a log on a full disk must not print tracebacks
     sweep_folder.forget()
+    code = 1
     try:
         code = _guarded(_compute)
-    finally:
-        # Also after a bug: the jobs that did finish have their report.
-        reports = [_guarded(lambda f=f: _report(f)) for f in sweep_folder.started if _has_runs(f)]
-    sys.exit(code or max(reports, default=0))
+    finally:  # also after a bug or Ctrl-C: the jobs that did finish have their report
+        for folder in filter(_has_runs, sweep_folder.started):
+            quiet = code == 130
+            code = max(code, _guarded(lambda f=folder, q=quiet: _report(f, q)))
+    sys.exit(code)
 
 
 def _has_runs(folder: Path) -> bool:
-    return any(folder.glob("*/run.json"))
+    return any(folder.glob("*/run.json")) or any(folder.glob("*/.hydra"))
 
 
-def _report(folder: Path) -> None:
+def _report(folder: Path, quiet: bool = False) -> None:
+    """The report of a sweep; quiet: do not complain of jobs that did not end."""
     from visprior.report.sweep import report as build
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s", force=True)
     log.setLevel(logging.INFO)
-    build(folder)
+    with suppress(RunFailed) if quiet else nullcontext():
+        build(folder)
 
 
 def report() -> None:

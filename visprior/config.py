@@ -8,6 +8,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import ListConfig, OmegaConf
 
+from visprior import __version__
+
 
 def config_dir() -> str:
     """The folder of YAML files: inside the package in a wheel, beside it in a checkout."""
@@ -91,4 +93,6 @@ def register() -> None:
     """Tell Hydra the schema, and the functions that YAML files may call."""
     ConfigStore.instance().store(name="schema", node=RunConfig)
     OmegaConf.register_new_resolver("slug", slug, replace=True)
+    OmegaConf.register_new_resolver("visprior.version", lambda: __version__, replace=True)
     OmegaConf.register_new_resolver("stages", stages, replace=True)
+    OmegaConf.register_new_resolver("visprior.version", lambda: __version__, replace=True)

@@ -3,14 +3,19 @@
 import hashlib
 import json
 import logging
+from contextlib import chdir
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from visprior.build import build
-from visprior.errors import RunFailed, UserError
+from visprior.config import RunConfig
+from visprior.errors import RunFailed, UserError, did_you_mean, one_line, shown
 from visprior.net.listing import layer_table
 from visprior.record.files import read_json
 from visprior.record.recorder import Recorder
@@ -31,12 +36,19 @@ def config_hash(cfg: DictConfig) -> str:
 
 def run(cfg: DictConfig, folder: Path, choices: Any) -> float | None:
     """Compute a job's results in a folder; go on with what is there. Returns the main metric."""
-    if cfg.resume:
-        cfg = _stored(folder)
+    if not cfg.resume:
+        return _run(cfg, folder, choices)
+    cfg, cwd = _stored(folder)
+    with chdir(cwd):  # the paths in it were typed there
+        return _run(cfg, folder, choices)
+
+
+def _run(cfg: DictConfig, folder: Path, choices: Any) -> float | None:
+    _check(cfg)
     digest = config_hash(cfg)
     before = _before(folder, digest)
     if before.get("status") == "finished":
-        log.info("already finished: %s", folder)
+        log.info("already finished: %s", shown(folder))
         return (before.get("main") or {}).get("value")
     names = before.get("parts") or {k: choices.get(k) for k in ("task", "net")}
     recorder = Recorder(folder, cfg, digest, names, goes_on=bool(before))
@@ -70,13 +82,33 @@ def _run_task(cfg: DictConfig, folder: Path, recorder: Recorder) -> float | None
     return value
 
 
-def _stored(folder: Path) -> DictConfig:
+def _check(cfg: DictConfig) -> None:
+    """Refuse what composes but is no configuration: added root keys, values that do not resolve."""
+    known = [f.name for f in fields(RunConfig)]
+    for key in map(str, cfg):
+        if key not in known:
+            raise UserError(f"unknown key '{key}'{did_you_mean(key, known)}")
+    try:
+        OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise UserError(str(error).splitlines()[0]) from error
+
+
+def _stored(folder: Path) -> tuple[DictConfig, Path]:
+    """The configuration of the run in a folder, and the folder it was started from."""
     path = folder / ".hydra" / "config.yaml"
     if not path.is_file():
-        raise UserError(f"resume={folder}: no .hydra/config.yaml there to go on with")
-    cfg = OmegaConf.load(path)
-    assert isinstance(cfg, DictConfig)
-    return cfg
+        raise UserError(f"resume={shown(folder)}: no .hydra/config.yaml there to go on with")
+    try:
+        cfg = OmegaConf.load(path)
+        about = OmegaConf.load(path.with_name("hydra.yaml"))
+        cwd = Path(str(OmegaConf.select(about, "hydra.runtime.cwd")))
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+        raise UserError(f"'{shown(path)}' cannot be read: {one_line(error)}") from error
+    digest = read_json(folder / "run.json").get("config_hash")
+    if not isinstance(cfg, DictConfig) or config_hash(cfg) != digest:
+        raise UserError(f"'{shown(path)}' is not what this run was started with")
+    return cfg, cwd if cwd.is_dir() else Path.cwd()
 
 
 def _before(folder: Path, digest: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -33,7 +34,7 @@ def explain(error: BaseException) -> str:
 def folders() -> list[Path]:
     """The shipped YAML folder and those given with --config-dir."""
     args = sys.argv[1:]
-    own = [b for a, b in zip(args, args[1:], strict=False) if a in ("--config-dir", "-cd")]
+    own = [b for a, b in pairwise(args) if a in ("--config-dir", "-cd")]
     own += [a.split("=", 1)[1] for a in args if a.startswith(("--config-dir=", "-cd="))]
     return [Path(config_dir()), *map(Path, own)]
 

@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,12 @@ from visprior.stream import Streams
 from visprior.task.start import KINDS, start_image
 
 log = logging.getLogger("visprior")
+
+
+@cache
+def _say_once(line: str) -> None:
+    """Not again for every job of a sweep."""
+    log.info(line)
 
 
 @dataclass
@@ -68,7 +74,7 @@ class Services:
         """The representation."""
         net = build(self.cfg.net, self.cfg.trust)
         if net.random_weights:
-            log.info("%s has random weights (net.seed=%s)", net.name, self.cfg.net.get("seed"))
+            _say_once(f"{net.name} has random weights (net.seed={self.cfg.net.get('seed')})")
         return net
 
     @property

@@ -60,7 +60,7 @@ def _cause(path: Path, error: Exception) -> str:
     size = path.stat().st_size
     if size == 0:
         return "the file is empty"
-    if isinstance(error, pickle.UnpicklingError) and "Unsupported global" in str(error):
+    if isinstance(error, pickle.UnpicklingError) and "unsupported global" in str(error).lower():
         return "holds more than tensors, which is refused because it could run code"
     return f"damaged, incomplete, or no checkpoint ({size} bytes, {type(error).__name__})"
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from visprior import __version__
-from visprior.errors import UserError
+from visprior.errors import UserError, shown
 from visprior.record.curves import write_curves_csv, write_curves_png
 from visprior.record.files import read_json, write_json
 from visprior.record.page import write_overview
@@ -42,6 +42,7 @@ class Recorder:
         self.failures: dict[str, str] = {}
         self.warnings: list[str] = []
         self.interrupted = False
+        self._watch: LoopWatch | None = None
         self.begun = time.perf_counter()
         before = read_json(folder / "run.json") if goes_on else {}
         self.seconds_before = float(before.get("seconds") or 0.0)
@@ -152,7 +153,8 @@ class Recorder:
         self, solution: Solution, elements: Any, rows: list[dict[str, Any]], main: str
     ) -> float:
         """Pictures, curves and metrics. Returns the mean of the main metric over good images."""
-        self._watch.close()
+        if self._watch is not None:
+            self._watch.close()
         self.interrupted = solution.interrupted
         self.failures = {elements.labels[b]: why for b, why in solution.failures.items()}
         x, targets = solution.x.detach().cpu().float(), elements.pictures
@@ -193,9 +195,7 @@ class Recorder:
             row["box"] = f"box{tail}.png"
             save_png(self.folder / row["box"], draw_box(array, tuple(row["receptive_box"])))
 
-    def _target(
-        self, target: Tensor, originals: list[str], b: int, row: dict[str, Any]
-    ) -> None:
+    def _target(self, target: Tensor, originals: list[str], b: int, row: dict[str, Any]) -> None:
         """The photograph as the network's input, a file for each one."""
         several = len(set(originals)) > 1
         row["target"] = f"target_{originals[b]}.png" if several else "target.png"
@@ -237,13 +237,17 @@ class Recorder:
             parts.append(f"SSIM {summary['ssim']:.3f}")
         if (summary.get("clipped") or 0) > 0.001:
             parts.append(f"{100 * summary['clipped']:.1f} % of values clipped to 0..255")
-        shown = "preimage.png" if count == 1 else "index.html"
+        picture = "preimage.png" if count == 1 else "index.html"
         if count == 1 and (self.folder / "comparison.png").is_file():
-            shown = "comparison.png"
+            picture = "comparison.png"
         log.info(
-            "%s; %d steps in %.0f s: %s",
-            ", ".join(parts), solution.steps, solution.seconds, self.folder / shown,
-        )  # fmt: skip
+            "%s; %d steps in %.*f s: %s",
+            ", ".join(parts),
+            solution.steps,
+            solution.seconds < 10,
+            solution.seconds,
+            shown(self.folder / picture),
+        )
 
     def finish(self, device: torch.device) -> None:
         """The last run.json: how it ended."""
@@ -255,6 +259,8 @@ class Recorder:
 
     def fail(self, error: BaseException) -> None:
         """run.json of a run that ended with an error; a full disk must not hide the error."""
+        if self._watch is not None:
+            self._watch.close()
         if self.run["status"] != "running":
             return
         interrupted = isinstance(error, KeyboardInterrupt)

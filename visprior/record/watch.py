@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
+from visprior.errors import UserError
 from visprior.solver import Moment, Solver
 
 
@@ -21,7 +22,11 @@ class LoopWatch:
         save: Callable[[Moment], None],
         snapshot: Callable[[Moment, Solver], None],
     ) -> None:
-        self.every = max(1, every)
+        if every < 1:
+            raise UserError(f"record.every must be >= 1, got {every}")
+        if save_seconds < 0:
+            raise UserError(f"record.save_seconds must be >= 0, got {save_seconds}")
+        self.every = every
         self.save_seconds = save_seconds
         self.snapshots = set(snapshots)
         self.save = save

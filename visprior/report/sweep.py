@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from visprior.errors import RunFailed
+from visprior.errors import RunFailed, shown
 from visprior.record.picture import save_png
 from visprior.report.jobs import Job, read_jobs
 from visprior.report.layout import Sweep, find_sweep, lay_out, report_settings, short_names
@@ -32,7 +32,7 @@ def report(folder: Path) -> list[Job]:
     save_png(folder / "sheet.png", draw_sheet(plan, title))
     plots = write_plots(folder / "plots", jobs, sweep)
     index = write_index(folder, jobs, sweep, title, plots)
-    logging.getLogger("visprior").info("report: %s", index)
+    logging.getLogger("visprior").info("report: %s", shown(index))
     if bad := [i for i, job in enumerate(jobs) if not job.finished]:
         names, values = short_names(sweep.keys), sweep.values[bad[0]]
         which = ", ".join(f"{names[key]}={value}" for key, value in values.items())
