@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from visprior.canvas import on_canvas
 from visprior.errors import UserError
 from visprior.hyper import Progress
 from visprior.kernel.gaussian import Gaussian
@@ -24,7 +25,6 @@ from visprior.regularizer.l2 import L2
 from visprior.regularizer.normalize import Normalize
 from visprior.regularizer.tv import TV
 from visprior.schedule.schedule import Schedule
-from visprior.solver import on_canvas
 from visprior.task.objective import FeatureDistance
 
 SHORT = Schedule(

@@ -159,7 +159,6 @@ class Services:
         start: str,
         cut: Callable,
         regularizers: dict[str, Regularizer],
-        rescue: bool = False,
     ) -> Solution:
         """Run the loop for these elements, or go on with it; its state and curves are recorded."""
         schedule: Schedule = build(self.cfg.schedule, self.cfg.trust)
@@ -192,8 +191,7 @@ class Services:
         canvas = solver.canvas(stages[0])
         x = start_image(kind, elements.seeds, canvas, list(self.net.mean), pictures)
         moment = self.recorder.resume(self.device) or solver.begin(self.to_device(x))
-        if rescue:
-            self._rescue(solver, moment.z if moment.step == 0 else self.to_device(x), elements)
+        self._rescue(solver, self.to_device(x), elements)
         self.recorder.describe(solver)
         return solver.solve(moment, self.recorder.watch(solver, elements.labels))
 

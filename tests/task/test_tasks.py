@@ -157,3 +157,10 @@ def test_the_start_is_the_same_on_a_gpu(compose_job, tmp_path):
         run(cfg, tmp_path / device, {"task": "inversion", "net": "vgg19"})
     cpu, cuda = ((tmp_path / d / "preimage.png").read_bytes() for d in ("cpu", "cuda"))
     assert cpu == cuda
+
+
+def test_a_mean_start_of_a_net_without_biases_is_helped(job, caplog):
+    """Zero activations everywhere: plain ReLU would leave the picture grey for ever."""
+    _, metrics = job("inversion", "layer=relu1_2", "task.start=mean", "schedule.steps=40")
+    assert "dead ReLU" in caplog.text
+    assert metrics["summary"]["error"] < 0.5

@@ -2,20 +2,20 @@
 
 import math
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from visprior.errors import UserError, choice, did_you_mean
+from visprior.errors import UserError, choice
 from visprior.net.representation import Layer
 from visprior.services import Elements, Services
 from visprior.solver import Solution
+from visprior.task.direction import axis_of, channel_index, direction_of, numbers
 from visprior.task.maximum import measured_maxima
 from visprior.task.mosaic import mosaic_terms
-from visprior.task.objective import Activation, channel_axis
+from visprior.task.objective import Activation
 from visprior.task.outcome import activation_rows
 from visprior.task.term import SCORES, Term, one_hot
 
@@ -65,7 +65,7 @@ class Maximization:
         regularizers = s.regularizers(s.layer(objective.layers[0]))
         extra = [name for r in regularizers.values() for name in r.layers]
         cut = s.cut([*objective.layers, *extra])
-        solution = s.solve(objective, elements, self.start, cut, regularizers, rescue=True)
+        solution = s.solve(objective, elements, self.start, cut, regularizers)
         value = s.measure(objective, solution.x, cut)
         self._advise(s, solution, value, objective.layers[0])
         rows = activation_rows(s, solution, elements, value, "activation")
@@ -76,7 +76,7 @@ class Maximization:
         channels, names = self.channels(s, layer)
         elements = self._elements(s, names)
         repeats = len(elements.seeds) // len(channels)
-        count = layer.shape[_axis(layer)]
+        count = layer.shape[axis_of(layer)]
         direction = s.to_device(one_hot(channels, count).repeat_interleave(repeats, 0))
         term = Term(s.cfg.layer, direction, self._place(layer, self.where), 1.0, 0.0, self.score)
         self._scale(s, [term], [layer])
@@ -101,7 +101,7 @@ class Maximization:
         self, s: Services, layer: Layer, default: int | None = None
     ) -> tuple[list[int], list[str]]:
         """The channels that `channel` names, and a label for each."""
-        count = layer.shape[_axis(layer)]
+        count = layer.shape[axis_of(layer)]
         spec = s.cfg.channel
         if spec is None:
             if default is None:
@@ -113,7 +113,7 @@ class Maximization:
             spec = range(count)
         elif isinstance(spec, int | str):
             spec = [spec]
-        chosen = [self._channel(s, c, count) for c in spec]
+        chosen = [channel_index(s, c, count) for c in spec]
         for c in chosen:
             if not 0 <= c < count:
                 raise UserError(
@@ -128,16 +128,6 @@ class Maximization:
             f"{n}_{c}" if labels.count(n) > 1 else n for n, c in zip(labels, chosen, strict=True)
         ]
 
-    @staticmethod
-    def _channel(s: Services, c: Any, count: int) -> int:
-        if isinstance(c, int):
-            return c
-        if len(s.net.class_names) != count:
-            raise UserError(
-                f"channel={c}: class names belong to layer=logits; here a number is needed"
-            )
-        return s.net.class_index(c)
-
     def _weighted(self, s: Services) -> tuple[list[Term], Elements]:
         """The terms of a weighted sum; one direction for all images."""
         elements = self._elements(s, ["sum"])
@@ -148,7 +138,7 @@ class Maximization:
                 choice(f"task.terms[{i}]: key", key, allowed)
             name = spec.get("layer", s.cfg.layer)
             layer = s.layer(name)
-            v = direction_of(spec, layer.shape[_axis(layer)], f"task.terms[{i}]", s)
+            v = direction_of(spec, layer.shape[axis_of(layer)], f"task.terms[{i}]", s)
             v = s.to_device(v.expand(len(elements.seeds), -1))
             where = self._place(layer, spec.get("where", self.where))
             terms.append(
@@ -182,7 +172,7 @@ class Maximization:
         maxima = measured_maxima(s, terms) if self.M == "auto" else None
         height, width = s.size
         for i, (term, layer) in enumerate(zip(terms, layers, strict=True)):
-            M = maxima[i] if maxima else _numbers(self.M, len(term.scale)).to(term.scale)
+            M = maxima[i] if maxima else numbers(self.M, len(term.scale)).to(term.scale)
             rho = float(layer.field or min(s.size))
             if term.where == "mean":
                 rho = min(rho, math.sqrt(height * width))
@@ -201,44 +191,6 @@ class Maximization:
         at = next((i for i, n in enumerate(names) if n in (name, node.name)), 0)
         before = f"; the layer before it is layer={names[at - 1]}" if at else ""
         s.recorder.warn(f"{still} of {len(value)} images still excite nothing in {name}{before}")
-
-
-def direction_of(spec: dict[str, Any], count: int, where: str, s: Services) -> Tensor:
-    """(1, C): a channel, a mix of two, or a direction (length 1) from a list or a .npy file."""
-    kinds = [k for k in ("channel", "direction", "between") if k in spec]
-    if len(kinds) > 1:
-        raise UserError(f"{where}: give one of channel, direction, between; got {kinds}")
-    if not kinds:
-        return torch.full((1, count), 1 / count)
-    if kinds == ["channel"]:
-        return one_hot([Maximization._channel(s, spec["channel"], count)], count)
-    if kinds == ["between"]:
-        a, b, fraction = spec["between"]
-        pair = one_hot([a, b], count)
-        return ((1 - fraction) * pair[:1] + fraction * pair[1:]).float()
-    v = spec["direction"]
-    if isinstance(v, str):
-        if not Path(v).is_file():
-            near = did_you_mean(v, [str(p) for p in Path(v).parent.glob("*.npy")])
-            raise UserError(f"{where}.direction={v}: no such file{near}")
-        v = np.load(v, allow_pickle=False)
-    v = torch.as_tensor(np.asarray(v, dtype=np.float32)).flatten()
-    if len(v) != count or not v.norm() > 0:
-        raise UserError(
-            f"{where}.direction needs {count} numbers that are not all zero, got {len(v)}"
-        )
-    return (v / v.norm())[None]
-
-
-def _axis(layer: Layer) -> int:
-    return channel_axis(torch.empty(1, *layer.shape, device="meta")) - 1
-
-
-def _numbers(value: Any, batch: int) -> Tensor:
-    numbers = torch.as_tensor(value, dtype=torch.float64).flatten()
-    if len(numbers) not in (1, batch) or not bool((numbers > 0).all()):
-        raise UserError(f"task.M must be auto, a number > 0 or {batch} of them, got {value}")
-    return numbers.expand(batch)
 
 
 def _safe(name: str) -> str:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from visprior.solver import on_canvas
+from visprior.canvas import on_canvas
 from visprior.stream import gaussian_noise, uniform_noise
 
 KINDS = ["noise", "mean", "image", "natural_norm"]

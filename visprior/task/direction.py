@@ -1,0 +1,62 @@
+"""What a term of a maximization points at: a channel, a mix of two, a direction."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from visprior.errors import UserError, did_you_mean
+from visprior.net.representation import Layer
+from visprior.services import Services
+from visprior.task.term import one_hot
+
+
+def direction_of(spec: dict[str, Any], count: int, where: str, s: Services) -> Tensor:
+    """(1, C): a channel, a mix of two, or a direction (length 1) from a list or a .npy file."""
+    kinds = [k for k in ("channel", "direction", "between") if k in spec]
+    if len(kinds) > 1:
+        raise UserError(f"{where}: give one of channel, direction, between; got {kinds}")
+    if not kinds:
+        return torch.full((1, count), 1 / count)
+    if kinds == ["channel"]:
+        return one_hot([channel_index(s, spec["channel"], count)], count)
+    if kinds == ["between"]:
+        a, b, fraction = spec["between"]
+        pair = one_hot([a, b], count)
+        return ((1 - fraction) * pair[:1] + fraction * pair[1:]).float()
+    v = spec["direction"]
+    if isinstance(v, str):
+        if not Path(v).is_file():
+            near = did_you_mean(v, [str(p) for p in Path(v).parent.glob("*.npy")])
+            raise UserError(f"{where}.direction={v}: no such file{near}")
+        v = np.load(v, allow_pickle=False)
+    v = torch.as_tensor(np.asarray(v, dtype=np.float32)).flatten()
+    if len(v) != count or not v.norm() > 0:
+        raise UserError(
+            f"{where}.direction needs {count} numbers that are not all zero, got {len(v)}"
+        )
+    return (v / v.norm())[None]
+
+
+def axis_of(layer: Layer) -> int:
+    """The axis of a layer's shape that counts channels."""
+    return channel_axis(torch.empty(1, *layer.shape, device="meta")) - 1
+
+
+def numbers(value: Any, batch: int) -> Tensor:
+    """M as (batch,) positive numbers."""
+    numbers = torch.as_tensor(value, dtype=torch.float64).flatten()
+    if len(numbers) not in (1, batch) or not bool((numbers > 0).all()):
+        raise UserError(f"task.M must be auto, a number > 0 or {batch} of them, got {value}")
+    return numbers.expand(batch)
+
+
+def channel_index(s: Services, c: Any, count: int) -> int:
+    """A channel by its number, or by its class name where the layer has one per class."""
+    if isinstance(c, int):
+        return c
+    if len(s.net.class_names) != count:
+        raise UserError(f"channel={c}: class names belong to layer=logits; here a number is needed")
+    return s.net.class_index(c)
