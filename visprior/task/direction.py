@@ -10,6 +10,7 @@ from torch import Tensor
 from visprior.errors import UserError, did_you_mean
 from visprior.net.representation import Layer
 from visprior.services import Services
+from visprior.task.objective import channel_axis
 from visprior.task.term import one_hot
 
 
