@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from visprior.config import config_dir
 from visprior.errors import UserError, did_you_mean, one_line
 
-_KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+_KINDS = {"Integer": "a whole number", "Float": "a number", "bool": "true or false"}
 _ADVICE = r"(To append to your|Set the env|See https?:|Config search path:).*"
 
 
@@ -80,13 +80,13 @@ def _wrong_type(match: re.Match[str], error: BaseException) -> str:
 
 def _reason(cause: str) -> str:
     """OmegaConf's reason without the keys and types that follow it."""
-    if m := re.search(r"Value '(.*?)'.* could not be converted to (\w+)", cause):
+    if m := re.search(r"Value '(.*?)'.* (?:could not be converted to|is not a valid) (\w+)", cause):
         return f"'{m[1]}' is not {_KINDS.get(m[2], m[2])}"
     return re.sub(r"\s*(full_key|object_type|reference_type)[:=].*", "", cause)[:300]
 
 
 def _several(match: re.Match[str], _: BaseException) -> str:
-    key, _, value = match[1].partition("=")
+    key, value = match[1].split("=", 1)
     return f"{key}={value} has several values: -m sweeps over them, '{key}=[{value}]' is a list"
 
 

@@ -1,0 +1,185 @@
+"""Every mistake on the command line: one line, exit code 2, nothing half-written."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from .conftest import runs, status
+
+KNOWN_LAYERS = "allowed: conv1_1, relu1_1"
+
+BEFORE_THE_RUN = [
+    ("net=vgg91", "no 'vgg91' in group 'net'; did you mean 'vgg19'"),
+    ("task=inverson", "no 'inverson' in group 'task'; did you mean 'inversion'?"),
+    ("regularizer=tvv", "no 'tvv' in group 'regularizer'; did you mean 'tv'?"),
+    ("regularizer=[tv,tvv]", "no 'tvv' in group 'regularizer'; did you mean 'tv'?"),
+    ("optimizer=zzz", "no 'zzz' in group 'optimizer'; allowed: adam, gd, mahendran, momentum"),
+    ("+experiment=nope", "no 'nope' in group 'experiment'; "),
+    ("experiment=smoke", "nothing is chosen in group 'experiment' yet; +experiment=smoke adds it"),
+    ("task=null", "task=null: choose one of caricature, inversion, maximization"),
+    ("regularizer.tv.wieght=1", "unknown key 'regularizer.tv.wieght'; did you mean 'weight'?"),
+    ("regularizer.l2.weight=1", "'l2' is not among the chosen of regularizer; +regularizer=l2"),
+    ("schedule.stpes=3", "unknown key 'schedule.stpes'; did you mean 'steps'"),
+    ("record.evry=3", "unknown key 'record.evry'; did you mean 'every'?"),
+    ("netwrok=vgg19", "unknown key 'netwrok'; did you mean 'net'?"),
+    ("~regularizer.tvv", "unknown key 'regularizer.tvv'; did you mean 'tv'?"),
+    ("seeds=a", "seeds=a: 'a' is not a whole number"),
+    ("record.stretch=maybe", "record.stretch=maybe: 'maybe' is not true or false"),
+    ("layer", "'layer' is not of the form key=value"),
+    ("layer=[a", "cannot read layer=[a: quote special characters"),
+    ("layer=conv1_1,conv1_2", "layer=conv1_1,conv1_2 has several values: -m sweeps over them"),
+    ("--foo", "unknown option --foo"),
+    ("--cfg=nope", "argument --cfg/-c: invalid choice: 'nope'"),
+    ("--config-dir=/nonexistent", "Additional config directory '/nonexistent' not found"),
+    ("--config-name=nope", "no configuration 'nope'"),
+    ("resume=/nonexistent", "resume=/nonexistent: no run.json there, so no run of visprior"),
+]  # fmt: skip
+
+IN_THE_RUN = [
+    ("+foo=1", "unknown key 'foo'; allowed: net, task"),
+    ("+task.starr=1", "unknown key 'task.starr'; did you mean 'start'?"),
+    ("layer=relu9_9", "no layer 'relu9_9'; did you mean 'relu5_4'"),
+    ("layer=", f"no layer ''; {KNOWN_LAYERS}"),
+    ("layer=${nope}", "Interpolation key 'nope' not found"),
+    ("task=maximization channel=64", "channel=64 is out of range: layer=relu1_1 has 64, 0 to 63"),
+    ("task=maximization channel=-1", "channel=-1 is out of range"),
+    ("task.channels=[64]", "task.channels: 64 is out of range: the layer has 64, 0 to 63"),
+    ("device=foo", "device=foo is not known; allowed: auto, cpu, cuda, cuda:N"),
+    ("device=cuda:x", "device=cuda:x is not known; allowed: auto, cpu, cuda, cuda:N"),
+    ("precision=foo", "precision=foo is not known; allowed: fp32, fp64, bf16"),
+    ("seeds=0", "seeds must be >= 1, got 0"),
+    ("seed=-1", "seed must be >= 0, got -1"),
+    ("regularizer.tv.weight=-1", "tv.weight must be >= 0, got -1"),
+    ("regularizer.tv.weight=abc", "tv.weight must be a number, got 'abc'"),
+    ("regularizer.tv.weight={from:1,too:3}", "tv.weight: a ramp has from, to, over, curve; not"),
+    ("regularizer.tv.weight={from:1}", "tv.weight: a ramp needs from and to"),
+    ("regularizer.tv.weight={from:1,to:2,over:nix}", "tv.weight.over=nix is not known"),
+    ("size=2", "size must be a number >= 8 or [height, width], got 2"),
+    ("size=foo", "size must be a number >= 8 or [height, width], got foo"),
+    ("size=8 layer=relu5_1", "images of 8x8 pixels do not get to layer 'relu5_1' of vgg19"),
+    ("micro_batch=0", "micro_batch must be auto or a number >= 1, got 0"),
+    ("schedule.steps=0", "schedule.steps must be a whole number >= 1, got 0"),
+    ("schedule.stages=3", "schedule: 'int' object is not iterable"),
+    ("record.snapshots=[99]", "record.snapshots: 99 is not among the 3 steps"),
+    ("record.every=0", "record.every must be >= 1, got 0"),
+    ("record.save_seconds=-1", "record.save_seconds must be >= 0, got -1"),
+    ("image=astronut", "image=astronut is neither a built-in photograph nor a file; did you mean"),
+    ("image=missing.png", "image=missing.png is neither a built-in photograph nor a file"),
+    ("image=note.txt", "image 'note.txt' cannot be read: it is not a picture"),
+    ("image=empty.png", "image 'empty.png' cannot be read: the file is empty"),
+    ("image=cut.png", "image 'cut.png' cannot be read: "),
+    ("net.weights=missing.pth", "net.weights=missing.pth: no such file"),
+    ("net.weights=cut.pth", "weights 'cut.pth': damaged, incomplete, or no checkpoint"),
+    ("net.weights=evil.pth", "weights 'evil.pth': holds more than tensors, which is refused"),
+    ("net.weights=other.pth", "weights 'other.pth' are of another network; missing: features.0"),
+    ("task._target_=os.system", "_target_=os.system is not visprior's; trust=[os] allows it"),
+    ("task._target_=torch.hub.load", "_target_=torch.hub.load is not visprior's"),
+    ("task._target_=visprior.cli.os.system", "_target_=visprior.cli.os.system leads out of"),
+    ("task._target_=visprior.task.nope.No", "_target_=visprior.task.nope.No: there is nothing"),
+    ("task._target_=nopart.Mine trust=[nopart]", "_target_=nopart.Mine: no module 'nopart'; is"),
+]  # fmt: skip
+
+
+class Malicious:
+    """Unpickling it would leave a file."""
+
+    def __reduce__(self):
+        return os.system, ("touch pwned",)
+
+
+@pytest.fixture
+def files(picture):
+    """Pictures and weights that cannot be used, in the current folder."""
+    Path("note.txt").write_text("no picture")
+    Path("empty.png").touch()
+    Path("cut.png").write_bytes(picture.read_bytes()[:1000])
+    torch.save({"a": torch.zeros(3)}, "other.pth")
+    torch.save({"a": Malicious()}, "evil.pth")
+    Path("cut.pth").write_bytes(Path("other.pth").read_bytes()[:500])
+
+
+@pytest.mark.parametrize(("args", "line"), BEFORE_THE_RUN)
+def test_a_mistake_that_is_noticed_before_anything_is_made(quick, outputs, args, line):
+    result = quick(*args.split())
+    assert result.code == 2
+    assert result.error.startswith(line)
+    assert not outputs.exists()
+
+
+@pytest.mark.parametrize(("args", "line"), IN_THE_RUN)
+def test_a_mistake_that_the_run_notices(quick, outputs, files, args, line):
+    result = quick(*args.split())
+    assert result.code == 2
+    assert result.error.startswith(line)
+    (folder,) = {p.parent for p in outputs.rglob("visprior.log")}
+    assert result.error in (folder / "visprior.log").read_text()
+    for run in runs(outputs):
+        assert status(run)["status"] == "failed" and status(run)["reason"] == result.error
+        assert not list(run.glob("*.png"))
+    assert not Path("pwned").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_no_cuda(quick):
+    result = quick("device=cuda")
+    assert result.code == 2
+    assert result.error == "device=cuda was asked for, but no CUDA device is visible"
+
+
+def test_no_network_for_a_download(quick, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+    for name in ("http_proxy", "https_proxy"):  # a port where nothing listens
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    result = quick("net=alexnet", "net.weights=default", "layer=relu1", "size=64")
+    assert result.code == 2
+    assert result.error.startswith("could not download https://download.pytorch.org/")
+    assert "net.weights=FILE" in result.error and "net.weights=random" in result.error
+
+
+def test_settings_given_with_resume(quick, outputs):
+    quick()
+    (run,) = runs(outputs)
+    result = quick(f"resume={run}")
+    assert result.code == 2
+    assert result.error.startswith("resume= takes the stored settings; leave out layer=relu1_1")
+
+
+def test_outputs_that_cannot_be_written(quick, outputs, monkeypatch):
+    outputs.write_text("a file in place of the folder")
+    result = quick()
+    assert result.code == 2
+    assert result.error.startswith(f"cannot write '{outputs}")
+    assert result.error.endswith("(VISPRIOR_OUTPUTS chooses another folder for results)")
+    monkeypatch.setenv("VISPRIOR_OUTPUTS", "/dev/null/x")
+    assert quick().error.startswith("cannot write '/dev/null/x")
+
+
+def test_a_file_in_the_way_of_a_result(quick, outputs):
+    folder = outputs / "run"
+    (folder / "preimage.png").mkdir(parents=True)
+    result = quick(f"hydra.run.dir={folder}")
+    assert result.code == 2
+    assert result.error.startswith(f"cannot write '{folder}/preimage.png'")
+    assert status(folder)["status"] == "failed"
+
+
+def test_an_empty_VISPRIOR_OUTPUTS_is_none(quick, monkeypatch):
+    monkeypatch.setenv("VISPRIOR_OUTPUTS", "")
+    result = quick()
+    assert result.code == 0
+    assert ": outputs/" in result.err.splitlines()[-1]  # relative to the current folder
+    assert len(runs(Path("outputs"))) == 1
+
+
+def test_a_run_leaves_what_it_says(quick, outputs):
+    result = quick()
+    (run,) = runs(outputs)
+    assert result.code == 0
+    assert result.err.splitlines()[-1].endswith(f": {run / 'comparison.png'}")
+    about = status(run)
+    assert about["status"] == "finished" and about["reason"] is None
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert about["main"] == {"name": "error", "value": metrics["summary"]["error"]}
