@@ -59,6 +59,7 @@ class Report:
     rows: list[str] | None = None  # the swept keys down the sheet; default: all but the last
     columns: list[str] | None = None  # the swept keys across the sheet; default: the last
     picture: str = "preimage"  # preimage | comparison | sheet: what a cell of the sheet shows
+    height: int = 192  # of a picture on the sheet, pixels; many pictures are drawn smaller
     original: bool = False  # put the photograph in the first column
 
 

@@ -51,4 +51,4 @@ def _image(folder: Path, n: int, i: int, label: str) -> dict[str, Any]:
         colour = np.array([10 * n + 5, 40 * i + 5, 60 * kind], dtype=np.uint8)
         save_png(folder / f"{name}_{label}.png", np.tile(colour, (32, 32, 1)))
     return {"label": label, "file": f"preimage_{label}.png", "target": f"target_{label}.png",
-            "status": "ok", "error": 0.1}  # fmt: skip
+            "picture": label, "status": "ok", "error": 0.1}  # fmt: skip

@@ -64,3 +64,12 @@ def test_names_and_labels():
     assert axis_labels(["x", "y"], [("[tv,jitter]", "true")], {"x": "x", "y": "y"}) == [
         "tv + jitter, y=true"
     ]
+
+
+def test_pictures_are_called_by_what_was_used(tmp_path, make_job):
+    used = {"fox": "chelsea", "astronaut": "astronaut", "/a/b.c/frog.jpg": "frog"}
+    for n, (asked, name) in enumerate(used.items()):
+        make_job(n, [f"image={asked}"], labels=[name])
+    make_job(3, ["image=fox"], status="failed")  # failed before it had a picture
+    values = [v["image"] for v in find_sweep(read_jobs(tmp_path)).values]
+    assert values == [fox := "fox (chelsea stands in)", "astronaut", "frog", fox]

@@ -197,6 +197,7 @@ class Recorder:
 
     def _target(self, target: Tensor, originals: list[str], b: int, row: dict[str, Any]) -> None:
         """The photograph as the network's input, a file for each one."""
+        row["picture"] = originals[b]
         several = len(set(originals)) > 1
         row["target"] = f"target_{originals[b]}.png" if several else "target.png"
         if originals.index(originals[b]) == b:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from visprior.errors import did_you_mean
@@ -40,7 +41,22 @@ def find_sweep(jobs: Sequence[Job]) -> Sweep:
     partly = [key for key in keys if any(key not in job.overrides for job in jobs)]
     values = [job.overrides | _stored(job, partly) for job in jobs]
     swept = [key for key in keys if len({v.get(key, "") for v in values}) > 1]
+    if "image" in swept:
+        used = _pictures(jobs, values)
+        values = [v | {"image": used.get(v["image"], v["image"])} for v in values]
     return Sweep(swept, [{key: v.get(key, "") for key in swept} for v in values])
+
+
+def _pictures(jobs: Sequence[Job], values: Sequence[dict[str, str]]) -> dict[str, str]:
+    """How to call each value of `image`: a file by its name, a stand-in by both names."""
+    used = {}
+    for job, of_job in zip(jobs, values, strict=True):
+        names = {str(image["picture"]) for image in job.images if "picture" in image}
+        if len(names) == 1:
+            asked, name = of_job.get("image", ""), names.pop()
+            is_file = name in asked or Path(asked).suffix
+            used[asked] = name if is_file else f"{asked} ({name} stands in)"
+    return used
 
 
 def _stored(job: Job, keys: Sequence[str]) -> dict[str, str]:

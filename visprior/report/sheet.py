@@ -9,7 +9,7 @@ import numpy as np
 from visprior.record.sheet import EMPTY, GAP, Cell, contact_sheet
 from visprior.report.plan import Item, Plan
 
-LARGEST, SMALLEST = 192, 24  # height of a picture on the sheet
+USUAL, SMALLEST = 192, 24  # height of a picture on the sheet
 WIDEST, HIGHEST = 6000, 12000  # of the pictures on the sheet, in pixels
 SEAM = 3  # between the pictures of one cell
 BLOCK_GAP = 16  # between cells that hold several
@@ -17,7 +17,7 @@ MOST_ROWS = HIGHEST // SMALLEST
 MOST_COLUMNS = WIDEST // SMALLEST
 
 
-def draw_sheet(plan: Plan, title: str) -> np.ndarray:
+def draw_sheet(plan: Plan, title: str, largest: int = USUAL) -> np.ndarray:
     """uint8 (H, W, 3). Pictures shrink as there are more; thousands are cut, which is said."""
     plan, title = _cut(plan, title)
     items = [item for row in plan.cells for cell in row for item in cell]
@@ -25,7 +25,7 @@ def draw_sheet(plan: Plan, title: str) -> np.ndarray:
     aspect = max((_aspect(item) for item in items[:64]), default=1.0)
     room_across = WIDEST / (len(plan.cells[0]) * across * aspect)
     room_down = HIGHEST / (len(plan.cells) * down)
-    height = int(max(SMALLEST, min(LARGEST, room_across, room_down)))
+    height = int(max(SMALLEST, min(largest, room_across, room_down)))
     cells = [[_cell(cell, height, across, down) for cell in row] for row in plan.cells]
     return contact_sheet(
         cells,

@@ -12,7 +12,7 @@ from visprior.report.overview import write_index
 from visprior.report.plan import plan_sheet
 from visprior.report.plots import write_plots
 from visprior.report.results import write_results
-from visprior.report.sheet import draw_sheet
+from visprior.report.sheet import USUAL, draw_sheet
 
 
 def report(folder: Path) -> list[Job]:
@@ -29,7 +29,8 @@ def report(folder: Path) -> list[Job]:
     layout = lay_out(sweep, settings.get("rows"), settings.get("columns"))
     picture, original = str(settings.get("picture") or "preimage"), bool(settings.get("original"))
     plan = plan_sheet(jobs, sweep, layout, picture, original)
-    save_png(folder / "sheet.png", draw_sheet(plan, title))
+    height = int(settings.get("height") or USUAL)
+    save_png(folder / "sheet.png", draw_sheet(plan, title, height))
     plots = write_plots(folder / "plots", jobs, sweep)
     index = write_index(folder, jobs, sweep, title, plots)
     logging.getLogger("visprior").info("report: %s", shown(index))

@@ -1,0 +1,178 @@
+"""Every experiment file: composed at every point of its sweep, its parts built, some of it run."""
+
+import functools
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from visprior.build import build
+from visprior.config import config_dir, register
+from visprior.experiment import run
+from visprior.net.representation import Representation
+from visprior.picture import find_pictures
+from visprior.regularizer.base import Scene
+from visprior.task.maximization import Maximization
+
+FOLDER = Path(config_dir()) / "experiment"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+PAPERS = [*(f"mahendran_fig{n}" for n in (1, 2, 3, *range(5, 16))), "mahendran_table5"]
+PAPERS += [f"baust_fig{n}" for n in (1, 2, 4)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def configs():
+    register()
+    with initialize_config_dir(config_dir(), version_base="1.3"):
+        yield
+
+
+def composed(name: str, *overrides: str) -> Any:
+    return compose("config", [f"+experiment={name}", *overrides], return_hydra_config=True)
+
+
+def points(name: str) -> list[list[str]]:
+    """The overrides of every job, as Hydra's sweeper expands them."""
+    params = composed(name).hydra.sweeper.params
+    parsed = OverridesParser.create().parse_overrides([f"{k}={v}" for k, v in params.items()])
+    return [list(point) for point in BasicSweeper.split_arguments(parsed, None)[0]]
+
+
+@functools.cache
+def net_of(node: str) -> Representation:
+    return build(DictConfig(json.loads(node)))
+
+
+def net(cfg: DictConfig) -> Representation:
+    return net_of(json.dumps(OmegaConf.to_container(cfg.net, resolve=True)))
+
+
+def test_every_figure_has_a_file():
+    assert sorted([*PAPERS, "smoke"]) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_file_says_what_it_is(name):
+    text = (FOLDER / f"{name}.yaml").read_text()
+    head = re.match(r"# @package _global_\n((?:#.*\n)+)", text)
+    assert head and f"#   visprior +experiment={name}\n" in head[1]
+    if name != "smoke":
+        paper, item = re.fullmatch(r"([a-z]+)_(fig\d+|table\d+)", name).groups()  # pyright: ignore[reportOptionalMemberAccess]
+        assert paper in head[1].lower()
+        assert re.sub(r"\D+", "", item) in head[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_sweeps_and_its_sheet_is_laid_out_by_what_it_sweeps(name):
+    cfg = composed(name)
+    assert str(cfg.hydra.mode) == "RunMode.MULTIRUN" and cfg.report.title
+    swept = set(cfg.hydra.sweeper.params)
+    assert set(cfg.report.rows or []) | set(cfg.report.columns or []) <= swept
+    for spec in [cfg.image] if isinstance(cfg.image, str) else cfg.image:
+        assert find_pictures(spec)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_takes_another_net_picture_and_fewer_steps(name):
+    given = ["net=resnet50", "net.weights=random", "image=coffee", "schedule.steps=3"]
+    cfg = composed(name, *given)
+    assert (cfg.net.model, cfg.net.weights, cfg.image) == ("resnet50", "random", "coffee")
+    assert sum(s.steps for s in build(cfg.schedule).stages(task_of(cfg))) == 3
+
+
+def task_of(cfg: DictConfig) -> str:
+    return cfg.task._target_.split(".")[-2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_swept_value_has_parts_that_fit(name):
+    """Layers, channels, regularizers, schedule and kernel; nothing is computed."""
+    seen: set[str] = set()
+    for point in points(name):
+        if not seen.issuperset(point):
+            seen.update(point)
+            check_job(composed(name, *point))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_job_has_parts_that_fit(name):
+    for point in points(name):
+        check_job(composed(name, *point))
+
+
+def check_job(cfg: DictConfig) -> None:
+    phi = net(cfg)
+    size = phi.size if cfg.size is None else (cfg.size, cfg.size)
+    layer, task = phi.layer(cfg.layer, size), build(cfg.task)
+    assert build(cfg.optimizer) and build(cfg.param)
+    regularizers: list[Any] = [build(node) for node in cfg.regularizer.values() if node]
+    for part in regularizers:
+        part.prepare(Scene(size, phi.mean, layer.stride))
+    for stage in build(cfg.schedule).stages(task_of(cfg)):
+        margin = sum(part.margin(stage) for part in regularizers)
+        assert margin >= round(size[0] * (stage.scale - 1))
+    if isinstance(task, Maximization):
+        check_target(cfg, phi, task)
+    elif getattr(task, "C", None) == "depth":
+        assert phi.strength(cfg.layer) in (1, 20, 100, 300)
+    if window := getattr(task, "window", None):
+        assert min(layer.shape[1:]) >= window and layer.field
+
+
+def check_target(cfg: DictConfig, phi: Representation, task: Maximization) -> None:
+    shape = phi.layer(cfg.layer, phi.size).shape
+    if task.where == "mosaic":
+        assert len(shape) == 3 and shape[0] >= task.filters
+        return
+    wanted = cfg.channel if OmegaConf.is_list(cfg.channel) else [cfg.channel]
+    for channel in wanted:
+        index = channel if isinstance(channel, int) else phi.class_index(channel)
+        assert 0 <= index < shape[0]
+
+
+def test_the_octaves_of_fig2_follow_the_net_and_can_be_left_out():
+    def stages(*overrides: str) -> list[tuple[int, float, float]]:
+        cfg = composed("baust_fig2", *overrides)
+        found = build(cfg.schedule).stages("maximization")
+        return [(s.steps, s.step_size.start, round(s.scale, 2)) for s in found]
+
+    assert stages("net=resnet50") == [(160, 60, 1), (60, 20, 1.1), (16, 5, 1.32)]
+    assert stages("net=densenet121") == [(100, 5, 1), (60, 0.05, 1.1), (8, 0.02, 1.32)]
+    vgg19 = [(100, 5, 1), (50, 2, 1.1), (10, 1, 1.32)]
+    assert stages("net=vgg19") == stages("net=mobilenet_v2") == vgg19
+    assert stages("net=resnet50", "schedule.octaves=false") == [(236, 60, 1)]
+
+
+def test_smoke_runs_every_task_and_makes_its_report(tmp_path):
+    command = [sys.executable, "-m", "visprior.cli", "+experiment=smoke", "schedule.steps=2"]
+    command.append(f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(config_dir()).parent)
+    assert done.returncode == 0, done.stderr
+    runs = [json.loads(p.read_text()) for p in sorted(tmp_path.glob("sweep/*/run.json"))]
+    assert [r["task"] for r in runs] == ["inversion", "maximization", "caricature"]
+    assert {r["status"] for r in runs} == {"finished"}
+    for name in ("sheet.png", "results.csv", "index.html"):
+        assert (tmp_path / "sweep" / name).stat().st_size > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAPERS)
+def test_the_first_and_the_last_job_run(name, tmp_path):
+    mosaic = composed(name).task.get("where") == "mosaic"  # lays out its own size, and a large one
+    small = [] if mosaic else ["size=112"]
+    jobs = points(name)
+    for n, point in enumerate(jobs[:1] if mosaic else jobs[:: len(jobs) - 1 or 1]):
+        cfg = composed(name, *point, "net.weights=random", "schedule.steps=2", *small)
+        choices = OmegaConf.to_container(cfg.hydra.runtime.choices)
+        plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+        assert run(plain, tmp_path / str(n), choices) is not None
+        assert json.loads((tmp_path / str(n) / "run.json").read_text())["status"] == "finished"
