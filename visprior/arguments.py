@@ -19,24 +19,29 @@ def prepare() -> None:
         sys.exit(0)
     if os.environ.get("VISPRIOR_OUTPUTS") == "":
         del os.environ["VISPRIOR_OUTPUTS"]  # else results would go to the root of the disk
-    _check_options(sys.argv[1:])
+    sys.argv[1:] = sorted_arguments(sys.argv[1:])
     _check_hidden()
     sys.argv[1:] = resume_arguments(sys.argv[1:])
 
 
-def _check_options(argv: list[str]) -> None:
-    """Refuse what argparse would refuse with a page of usage, and GROUP=null."""
+def sorted_arguments(argv: list[str]) -> list[str]:
+    """Settings first, then options, which argparse takes in any mixture.
+
+    Errors: UserError for what argparse would refuse with a page of usage, and for GROUP=null.
+    """
     parser = get_args_parser()
     parser.exit_on_error = False
     try:
-        _, unknown = parser.parse_known_args(argv)
+        known, unknown = parser.parse_known_args(argv)
     except argparse.ArgumentError as error:
         raise UserError(f"{error}; see visprior --help") from None
-    if unknown := [a for a in unknown if a.startswith("-")]:
-        raise UserError(f"unknown option {' '.join(unknown)}; settings are key=value, see --help")
-    for group, _, value in (a.partition("=") for a in argv):
+    if strange := [a for a in unknown if a.startswith("-")]:
+        raise UserError(f"unknown option {' '.join(strange)}; settings are key=value, see --help")
+    settings = [*known.overrides, *unknown]
+    for group, _, value in (a.partition("=") for a in settings):
         if value == "null" and members(group):
             raise UserError(f"{group}=null: choose one of {', '.join(members(group))}")
+    return [*settings, *(a for a in argv if a not in settings)]
 
 
 def _check_hidden() -> None:

@@ -91,3 +91,76 @@ def runs(outputs: Path) -> list[Path]:
 def status(folder: Path) -> dict[str, Any]:
     """run.json."""
     return json.loads((folder / "run.json").read_text())
+
+
+PARTS = '''
+import os, signal
+from pathlib import Path
+
+import torch
+from visprior.regularizer.base import Regularizer
+
+
+class Pull(Regularizer):
+    """Towards grey. Errors: ValueError for a negative weight."""
+
+    def __init__(self, weight):
+        if weight < 0:
+            raise ValueError(f"weight must be >= 0, got {weight}")
+        self.weight = weight
+
+    def energy(self, x, phi, t):
+        return self.weight * (x - 128).square().flatten(1).mean(1)
+
+
+class Once(Regularizer):
+    """Sends this process a signal at a step, but not a second time."""
+
+    def __init__(self, step, number, flag="sent"):
+        self.step, self.number, self.flag = step, number, Path(flag)
+
+    def energy(self, x, phi, t):
+        if t.step == self.step and not self.flag.exists():
+            self.flag.touch()
+            os.kill(os.getpid(), self.number)
+        return x.flatten(1).mean(1) * 0
+
+
+class Poison(Regularizer):
+    """Not a number for the first image of a batch, from a step on."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def energy(self, x, phi, t):
+        energy = x.flatten(1).mean(1) * 0
+        if t.step >= self.step:
+            energy = energy + torch.tensor([float("nan")] + [0.0] * (len(x) - 1))
+        return energy
+
+
+class Bug(Regularizer):
+    def energy(self, x, phi, t):
+        raise RuntimeError("a bug of mine")
+
+
+class BrokenStart(Regularizer):
+    def __init__(self):
+        {}["missing"]
+'''
+
+
+@pytest.fixture
+def own(outputs, monkeypatch):
+    """A module of the user's, my_parts, beside the current folder; returns settings that use it."""
+    Path("my_parts.py").write_text(PARTS)
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    monkeypatch.delitem(sys.modules, "my_parts", raising=False)
+
+    def own(name: str, **settings: object) -> list[str]:
+        target = [f"+regularizer.mine._target_=my_parts.{name}", "trust=[my_parts]"]
+        return target + [f"+regularizer.mine.{key}={value}" for key, value in settings.items()]
+
+    yield own
+    sys.modules.pop("my_parts", None)

@@ -1,0 +1,95 @@
+"""The user's own YAML files and classes, and what happens when these are wrong."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from imageio.v3 import imread
+
+from .conftest import runs, status
+
+
+def test_own_class_and_own_yaml(quick, outputs, own):
+    Path("conf/regularizer").mkdir(parents=True)
+    Path("conf/experiment").mkdir()
+    pull = "pull:\n  _target_: my_parts.Pull\n  weight: 1\n"
+    Path("conf/regularizer/pull.yaml").write_text(pull)
+    heading = "# @package _global_\ndefaults:\n  - override /regularizer: [tv, pull]\n"
+    Path("conf/experiment/mine.yaml").write_text(f"{heading}seed: 4\n")
+    result = quick("--config-dir", "conf", "+regularizer=pull", "trust=[my_parts]")
+    assert result.code == 0
+    assert "pull" in (runs(outputs)[0] / "curves.csv").read_text().splitlines()[0]
+    both = ["--config-dir=conf", "+experiment=mine", "trust=[my_parts]"]
+    assert quick(*both, "regularizer.pull.weight=2").code == 0
+    about = status(runs(outputs)[1])
+    assert about["seed"] == 4 and about["stages"][0]["regularizers"] == ["tv", "pull"]
+    assert quick(*both, "+experiment=other").code == 2
+    typo = quick(*both, "regularizer.pull.wieght=2")
+    assert typo.error == "unknown key 'regularizer.pull.wieght'; did you mean 'weight'?"
+    assert quick("--config-dir=conf", "regularizer=pul").error.endswith("did you mean 'pull'?")
+
+
+def test_own_yaml_under_a_name_that_is_taken(quick, outputs):
+    Path("conf/regularizer").mkdir(parents=True)
+    Path("conf/regularizer/tv.yaml").write_text("tv: {weight: 3}\n")
+    result = quick("--config-dir", "conf")
+    assert result.code == 2 and not outputs.exists()
+    assert result.error.startswith("'conf/regularizer/tv.yaml' would not be read: visprior has a")
+
+
+def test_own_class_without_trust(quick, own):
+    result = quick(*own("Pull", weight=1), "trust=[]")
+    assert result.code == 2
+    assert result.error == "_target_=my_parts.Pull is not visprior's; trust=[my_parts] allows it"
+
+
+def test_values_that_an_own_class_refuses(quick, own):
+    refused = quick(*own("Pull", weight=-1))
+    assert refused.code == 2
+    assert refused.error == "regularizer.mine: weight must be >= 0, got -1"
+    assert quick(*own("Pull")).error == "regularizer.mine needs 'weight'"
+    unknown = quick(*own("Pull", weight=1, wait=2))
+    assert unknown.error == "unknown key 'regularizer.mine.wait'; did you mean 'weight'?"
+    absent = quick(*own("Pul", weight=1))
+    assert absent.error == "_target_=my_parts.Pul: there is nothing of that name"
+
+
+def test_a_bug_keeps_its_traceback(quick, outputs, own):
+    for name, last in (("Bug", "RuntimeError: a bug of mine"), ("BrokenStart", "KeyError: ")):
+        result = quick(*own(name))
+        assert result.code == 1
+        assert "Traceback" in result.err and "my_parts.py" in result.err
+        assert result.err.splitlines()[-1].startswith(last)
+        assert "visprior: error" not in result.err
+        run = runs(outputs)[-1]
+        assert status(run)["status"] == "failed"
+        assert last in (run / "visprior.log").read_text()
+
+
+def test_a_bug_in_one_job_of_a_sweep(quick, outputs, own):
+    parts = "my_parts.Bug,visprior.regularizer.base.Regularizer"
+    result = quick("-m", f"+regularizer.mine._target_={parts}", "trust=[my_parts]")
+    assert result.code == 1
+    assert result.err.count("Traceback") == 1
+    assert [status(run)["status"] for run in runs(outputs)] == ["failed", "finished"]
+    assert (runs(outputs)[0].parent / "results.csv").is_file()
+
+
+def test_a_value_that_is_not_finite(quick, outputs, own):
+    result = quick(*own("Poison", step=1), "seeds=2")
+    assert result.code == 1
+    assert result.error == "astronaut_seed0: mine was not finite at step 1"
+    (run,) = runs(outputs)
+    assert status(run)["status"] == "failed" and status(run)["reason"] == result.error
+    quick("seeds=2")
+    other = imread(runs(outputs)[1] / "preimage_astronaut_seed1.png")
+    assert np.array_equal(imread(run / "preimage_astronaut_seed1.png"), other)
+    frozen = imread(run / "preimage_astronaut_seed0.png")
+    assert frozen.std() > 1  # its last good image
+
+
+def test_a_value_that_is_not_finite_in_a_sweep(quick, outputs, own):
+    result = quick("-m", *own("Poison", step="1,99"))
+    assert result.code == 1 and "Traceback" not in result.err
+    assert [status(run)["status"] for run in runs(outputs)] == ["failed", "finished"]
+    assert math.isfinite(status(runs(outputs)[1])["main"]["value"])
