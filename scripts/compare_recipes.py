@@ -1,6 +1,6 @@
 """Which recipe inverts best: mean error and SSIM over layers and photographs, in 350 steps.
 
-    python scripts/compare_recipes.py [--size 224] [--images astronaut chelsea coffee] [RECIPE ...]
+    python scripts/compare_recipes.py [--size 224] [--images astronaut chelsea coffee] [--recipes NAME ...]
 
 A recipe is a list of overrides of the default job (update rule, start, schedule, weights). Random
 He weights of VGG-19; every recipe sees the same weights, targets and seed. One line is printed per
@@ -75,7 +75,7 @@ def measure(overrides: list[str], images: list[str], size: int, net: list[str]) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipes", nargs="*")
+    parser.add_argument("--recipes", nargs="+")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--images", nargs="+", default=["astronaut", "chelsea", "coffee"])
     parser.add_argument("--net", nargs="+", default=[])

@@ -1,11 +1,15 @@
 """The loop: batches, stages, frozen images, resuming; and its objective's gradient."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from visprior.build import build
 from visprior.canvas import on_canvas
+from visprior.config import config_dir
 from visprior.errors import UserError
 from visprior.hyper import Progress
 from visprior.kernel.gaussian import Gaussian
@@ -88,6 +92,42 @@ def test_a_batch_equals_single_runs(run_small, case):
         assert (
             single.x[0] - run_small([seed + 1], alone(parts(), b), rule(), schedule).x[0]
         ).abs().max() > 1
+
+
+GROUPS = Path(config_dir())
+ALONE = {"crop"}  # only in a schedule with octaves
+REGULARIZERS = sorted({p.stem for p in (GROUPS / "regularizer").glob("*.yaml")} - ALONE)
+RULES = sorted(p.stem for p in (GROUPS / "optimizer").glob("*.yaml"))
+SCHEDULES = sorted(p.stem for p in (GROUPS / "schedule").glob("*.yaml"))
+
+
+def from_yaml(compose_job, *overrides):
+    """The parts of a configuration as the command line would build them; jitter of 3 px."""
+    cfg = compose_job(*overrides)
+    parts = {k: build(v) for k, v in cfg.regularizer.items() if v}
+    if "jitter" in parts:
+        parts["jitter"] = Jitter(T=3)
+    return parts, build(cfg.optimizer), build(cfg.schedule)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [[f"regularizer=[{r},jitter]"] for r in REGULARIZERS if r != "jitter"]
+    + [[f"optimizer={r}"] for r in RULES]
+    + [[f"schedule={n}"] for n in SCHEDULES],
+    ids=lambda o: o[0],
+)
+def test_every_yaml_is_separable(run_small, compose_job, overrides):
+    """A batch equals single runs for every regularizer, update rule and schedule that ships."""
+    short = [*overrides, "schedule.steps=20", "kernel.size=7"]
+    parts, rule, schedule = from_yaml(compose_job, *short)
+    if any(r.couples_images for r in parts.values()):
+        pytest.skip("couples the images of a batch, and says so")
+    together = run_small(SEEDS, parts, rule, schedule)
+    assert together.steps == 20
+    for b, seed in enumerate(SEEDS):
+        single = run_small([seed], *from_yaml(compose_job, *short))
+        assert (together.x[b] - single.x[0]).abs().max() < 1e-8
 
 
 @pytest.mark.parametrize("micro_batch", [1, 2])
