@@ -59,6 +59,7 @@ def of_storage(error: OSError, folder: Path | None = None) -> bool:
 
 def storage_line(error: OSError) -> str:
     """One line for results that could not be written."""
-    where = f" '{shown(Path(str(error.filename)))}'" if error.filename else ""
+    where = str(error.filename or os.environ.get("VISPRIOR_OUTPUTS") or "outputs")
     reason = error.strerror or one_line(error)
-    return f"cannot write{where}: {reason} (VISPRIOR_OUTPUTS chooses another folder for results)"
+    hint = "(VISPRIOR_OUTPUTS chooses another folder for results)"
+    return f"cannot write '{shown(Path(where))}': {reason} {hint}"
