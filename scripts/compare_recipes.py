@@ -1,6 +1,6 @@
 """Which recipe inverts best: mean error and SSIM over layers and photographs, in 350 steps.
 
-    python scripts/compare_recipes.py [--size 224] [--images astronaut chelsea coffee] [--recipes NAME ...]
+    python scripts/compare_recipes.py [--size 224] [--images astronaut ...] [--recipes NAME ...]
 
 A recipe is a list of overrides of the default job (update rule, start, schedule, weights). Random
 He weights of VGG-19; every recipe sees the same weights, targets and seed. One line is printed per

@@ -11,10 +11,11 @@ from torch import nn
 
 from visprior.config import config_dir, register
 from visprior.gradient import Gradient
+from visprior.moment import Solution
 from visprior.param.pixel import Pixel
 from visprior.regularizer.base import Scene
 from visprior.schedule.schedule import Schedule
-from visprior.solver import Solution, Solver
+from visprior.solver import Solver
 from visprior.stream import Streams
 from visprior.task.objective import FeatureDistance
 from visprior.task.start import noise

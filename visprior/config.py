@@ -49,6 +49,18 @@ class Metric:
 
     ssim: bool = True
     spectrum: bool = True
+    classify_with: Any = "auto"  # nets that classify the pre-images, the run's own first
+    top_k: int = 5
+
+
+@dataclass
+class Sample:
+    """Which of the pictures in `data` are taken."""
+
+    n: int | None = None  # how many; None: all, or of shapes10 1000
+    per_class: int | None = None  # so many of every class instead
+    split: str = "test"  # train | test, of shapes10
+    seed: int = 0  # of the choice
 
 
 @dataclass
@@ -61,6 +73,7 @@ class Report:
     picture: str = "preimage"  # preimage | comparison | sheet: what a cell of the sheet shows
     height: int = 192  # of a picture on the sheet, pixels; many pictures are drawn smaller
     original: bool = False  # put the photograph in the first column
+    table: list[str] = field(default_factory=list)  # metrics of a table with the sheet's axes
 
 
 @dataclass
@@ -76,6 +89,8 @@ class RunConfig:
     schedule: Any = None
     layer: Any = "relu2_2"
     image: Any = "astronaut"
+    data: Any = None
+    sample: Sample = field(default_factory=Sample)
     channel: Any = None
     seed: int = 0
     seeds: int = 1

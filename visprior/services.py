@@ -16,12 +16,13 @@ from visprior.build import build
 from visprior.errors import UserError, choice
 from visprior.gradient import Gradient
 from visprior.hyper import Progress
+from visprior.moment import Solution
 from visprior.net.representation import Layer, Representation
 from visprior.picture import find_pictures, load_picture
 from visprior.record.recorder import Recorder
 from visprior.regularizer.base import Regularizer, Scene
 from visprior.schedule.schedule import PRECISIONS, Schedule
-from visprior.solver import Solution, Solver
+from visprior.solver import Solver
 from visprior.stream import Streams
 from visprior.task.start import KINDS, start_image
 
@@ -163,6 +164,8 @@ class Services:
         """Run the loop for these elements, or go on with it; its state and curves are recorded."""
         schedule: Schedule = build(self.cfg.schedule, self.cfg.trust)
         stages = schedule.stages(self.recorder.task)
+        if self.cfg.precision == "fp64" and any(stage.precision for stage in stages):
+            raise UserError("precision=fp64 runs every stage in fp64; take precision out of them")
         batch = len(elements.seeds)
         param = build(self.cfg.param, self.cfg.trust)
         coupled = any(r.couples_images for r in regularizers.values())

@@ -6,7 +6,7 @@ g = force*(J_decode^T g);  z = update(z, g);  z = after_update*(z);  z = encode(
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -17,39 +17,11 @@ from visprior.canvas import on_canvas
 from visprior.errors import UserError
 from visprior.gradient import Gradient
 from visprior.hyper import Progress, per_image
-from visprior.optimizer.base import Optimizer, State
+from visprior.moment import Moment, Solution
+from visprior.optimizer.base import Optimizer
 from visprior.regularizer.base import Regularizer, acts, hypers
 from visprior.schedule.schedule import Stage
 from visprior.stream import Streams
-
-
-@dataclass
-class Moment:
-    """Everything that a run needs to go on: saved as it is, so that resuming changes no bit."""
-
-    step: int  # steps done
-    z: Tensor  # (B, C, H, W) on the canvas of the current stage
-    good: Tensor  # the last z of each image whose energies were finite
-    alive: Tensor  # (B,) bool: not frozen
-    bad_step: Tensor  # (B,) the step at which an image froze, -1 for none
-    bad_term: Tensor  # (B,) which term was not finite, an index into the history's terms
-    optimizer: State
-    history: Tensor  # (steps, terms, B)
-
-
-@dataclass
-class Solution:
-    """What the loop returns."""
-
-    x: Tensor  # (B, C, h, w): the network's input, margins cut off
-    terms: list[str]
-    history: Tensor  # (steps done, terms, B) on the CPU
-    alive: Tensor  # (B,) on the CPU
-    failures: dict[int, str] = field(default_factory=dict)  # image -> "step 12: tv is not finite"
-    interrupted: bool = False
-    seconds: float = 0.0
-    steps: int = 0
-    moment: Moment | None = None  # where the run stands, for going on
 
 
 class Watch(Protocol):

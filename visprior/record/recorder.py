@@ -14,6 +14,7 @@ from torch import Tensor
 
 from visprior import __version__
 from visprior.errors import UserError, shown
+from visprior.moment import Moment, Solution
 from visprior.record.curves import write_curves_csv, write_curves_png
 from visprior.record.files import read_json, write_json
 from visprior.record.page import write_overview
@@ -21,7 +22,7 @@ from visprior.record.picture import draw_box, save_png, to_bytes
 from visprior.record.sheet import comparison, contact_sheet
 from visprior.record.state import load_state, save_state
 from visprior.record.watch import LoopWatch
-from visprior.solver import Moment, Solution, Solver
+from visprior.solver import Solver
 
 log = logging.getLogger("visprior")
 

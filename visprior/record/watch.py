@@ -7,7 +7,8 @@ from collections.abc import Callable
 from tqdm import tqdm
 
 from visprior.errors import UserError
-from visprior.solver import Moment, Solver
+from visprior.moment import Moment
+from visprior.solver import Solver
 
 
 class LoopWatch:

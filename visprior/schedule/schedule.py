@@ -7,6 +7,7 @@ from visprior.errors import UserError, choice
 from visprior.hyper import Hyper
 
 PRECISIONS = ["fp32", "fp64", "bf16"]
+_STAGE_PRECISIONS = ["fp32", "bf16"]  # of the forward pass; the image keeps the run's
 _KEYS = ["steps", "step_size", "scale", "without", "tasks", "precision"]
 
 
@@ -70,7 +71,7 @@ class Schedule:
         if not isinstance(scale, int | float) or scale < 1:
             raise UserError(f"{where}.scale must be >= 1, got {scale}")
         if stage.get("precision") is not None:
-            choice(f"{where}.precision", stage["precision"], PRECISIONS)
+            choice(f"{where}.precision", stage["precision"], _STAGE_PRECISIONS)
 
     def stages(self, task: str) -> list[Stage]:
         """The stages that a task goes through, shortened to `steps`."""

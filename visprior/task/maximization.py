@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from visprior.errors import UserError, choice
+from visprior.moment import Solution
 from visprior.net.representation import Layer
 from visprior.services import Elements, Services
-from visprior.solver import Solution
 from visprior.task.direction import axis_of, channel_index, direction_of, numbers
 from visprior.task.maximum import measured_maxima
 from visprior.task.mosaic import mosaic_terms
