@@ -57,7 +57,7 @@ class Metric:
 class Sample:
     """Which of the pictures in `data` are taken."""
 
-    n: int | None = None  # how many; None: all, or of shapes10 1000
+    count: int | None = None  # how many; None: all, or of shapes10 1000
     per_class: int | None = None  # so many of every class instead
     split: str = "test"  # train | test, of shapes10
     seed: int = 0  # of the choice
