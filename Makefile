@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 .PHONY: help demo setup test test-all check format wheel-test bench clean
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: setup ## Set up what is needed and compute a first pre-image
 	$(BIN)/visprior

@@ -46,7 +46,8 @@ def one_line(text: object) -> str:
 def shown(path: Path) -> str:
     """A path as a user would type it: relative to the current folder when it is inside."""
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
+        here = Path.cwd()
+        return str(path.resolve().relative_to(here)) if here != Path("/") else str(path)
     except (ValueError, OSError):
         return str(path)
 
