@@ -61,8 +61,8 @@ def test_names_and_labels():
     assert axis_labels(["layer"], [("relu2_2",), ("",)], names) == ["relu2_2", "-"]
     assert axis_labels(["layer", "task.C"], [("a", "1")], names) == ["a, C=1"]
     assert axis_labels(["task.C"], [("1",), ("[]",)], names) == ["1", "none"]
-    assert axis_labels(["x", "y"], [("[tv,jitter]", "true")], {"x": "x", "y": "y"}) == [
-        "tv + jitter, y=true"
+    assert axis_labels(["x", "y"], [("[tv,jitter]", "False")], {"x": "x", "y": "y"}) == [
+        "tv + jitter, no y"
     ]
 
 

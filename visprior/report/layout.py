@@ -138,8 +138,10 @@ def axis_labels(keys: Sequence[str], values: Sequence[Values], names: dict[str, 
 
 
 def labelled(name: str, value: str) -> str:
-    """'C=1'; a word that says by itself what it is stays alone: 'relu2_2', 'fluid + elastic'."""
-    word = value[:1].isalpha() and value not in ("true", "false", "null", "auto")
+    """'C=1', 'octaves', 'no octaves'; a word that says itself what it is alone: 'relu2_2'."""
+    if value.lower() in ("true", "false"):
+        return name if value.lower() == "true" else f"no {name}"
+    word = value[:1].isalpha() and value not in ("null", "auto")
     return spoken(value) if word or value[:1] == "[" else f"{name}={spoken(value)}"
 
 

@@ -56,8 +56,8 @@ def _cut(plan: Plan, title: str) -> tuple[Plan, str]:
 
 
 def _shape(n: int) -> tuple[int, int]:
-    """Columns and rows for n pictures in one cell: side by side up to four, then near-square."""
-    across = max(n, 1) if n <= 4 else math.ceil(math.sqrt(n))
+    """Columns and rows for n pictures in one cell: side by side up to three, then near-square."""
+    across = max(n, 1) if n <= 3 else math.ceil(math.sqrt(n))
     return across, math.ceil(max(n, 1) / across)
 
 
@@ -77,6 +77,8 @@ def _cell(items: Sequence[Item], height: int, across: int, down: int) -> Cell:
     """One picture as it is, several as a block, a reason when there is no picture at all."""
     if not items:
         return None
+    if len(items) == 1 and across == down:  # a single one among blocks fills its cell
+        height, across, down = height * down + SEAM * (down - 1), 1, 1
     tiles = [_tile(item, height) for item in items]
     pictures = [tile for tile in tiles if isinstance(tile, np.ndarray)]
     if not pictures:
