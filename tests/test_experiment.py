@@ -14,6 +14,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from visprior import sweep_folder
 from visprior.build import build
 from visprior.config import config_dir, register
 from visprior.experiment import run
@@ -150,6 +151,13 @@ def test_the_octaves_of_fig2_follow_the_net_and_can_be_left_out():
     vgg19 = [(100, 5, 1), (50, 2, 1.1), (10, 1, 1.32)]
     assert stages("net=vgg19") == stages("net=mobilenet_v2") == vgg19
     assert stages("net=resnet50", "schedule.octaves=false") == [(236, 60, 1)]
+
+
+def test_a_value_of_the_command_line_replaces_the_list_in_the_count_of_jobs():
+    sweep_folder.forget()
+    sweep_folder._remember(["layer=a,b", "task.C=1,2,3", "+experiment=x", "layer=c"])
+    assert sweep_folder.headline(1, ["layer=c", "task.C=2"]) == "[2/3] task.C=2"
+    sweep_folder.forget()
 
 
 def test_smoke_runs_every_task_and_makes_its_report(tmp_path):

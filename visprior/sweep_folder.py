@@ -46,6 +46,8 @@ def _remember(overrides: Iterable[str]) -> None:
             if not _countable(override):
                 return
             sizes[override.get_key_element()] = sum(1 for _ in override.sweep_iterator())
+        else:  # a single value on the command line replaces an experiment's list
+            sizes.pop(override.get_key_element(), None)
     _swept.update(sizes)
 
 

@@ -158,4 +158,5 @@ def _dress(axes: "Axes", lines: dict[str, list[Point]], metric: str, key: str, l
         axes.legend(
             loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9,
             title=legend or None, title_fontsize=9, alignment="left",
+            ncols=1 if len(lines) <= 10 else 2, columnspacing=1.0,
         )  # fmt: skip
