@@ -10,16 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
 
 from visprior import __version__
-from visprior.errors import UserError, shown
+from visprior.errors import UserError, one_line, shown, storage_line
 from visprior.moment import Moment, Solution
-from visprior.record.curves import write_curves_csv, write_curves_png
 from visprior.record.files import read_json, write_json
-from visprior.record.page import write_overview
-from visprior.record.picture import draw_box, save_png, to_bytes
-from visprior.record.sheet import comparison, contact_sheet
+from visprior.record.picture import save_png, to_bytes
+from visprior.record.results import short, write_curves, write_results, write_sheet
 from visprior.record.state import load_state, save_state
 from visprior.record.watch import LoopWatch
 from visprior.solver import Solver
@@ -44,6 +41,7 @@ class Recorder:
         self.warnings: list[str] = []
         self.interrupted = False
         self._watch: LoopWatch | None = None
+        self._done = 0  # steps of an earlier start
         self.begun = time.perf_counter()
         before = read_json(folder / "run.json") if goes_on else {}
         self.seconds_before = float(before.get("seconds") or 0.0)
@@ -113,7 +111,13 @@ class Recorder:
             if not 1 <= step <= solver.steps:
                 raise UserError(f"record.snapshots: {step} is not among the {solver.steps} steps")
         self._watch = LoopWatch(
-            solver, record.every, record.save_seconds, snapshots, self.save, self._snapshot
+            solver,
+            self._done,
+            record.every,
+            record.save_seconds,
+            snapshots,
+            self.save,
+            self._snapshot,
         )
         return self._watch
 
@@ -132,6 +136,7 @@ class Recorder:
         tensors, meta = load_state(path)
         tensors = {k: v.to(device) for k, v in tensors.items()}
         log.info("going on after step %s", meta["step"])
+        self._done = int(meta["step"])
         return Moment(
             step=int(meta["step"]),
             optimizer={
@@ -157,84 +162,24 @@ class Recorder:
         if self._watch is not None:
             self._watch.close()
         self.interrupted = solution.interrupted
+        if solution.interrupted and solution.moment is not None:
+            self.save(solution.moment)  # first, should the user lose patience
         self.failures = {elements.labels[b]: why for b, why in solution.failures.items()}
-        x, targets = solution.x.detach().cpu().float(), elements.pictures
-        for b, row in enumerate(rows):
-            tail = "" if len(rows) == 1 else f"_{row['label']}"
-            target = None if targets is None else targets[b].float()
-            self._pictures(x[b], target, row, tail)
-            if target is not None and elements.originals:
-                self._target(target, elements.originals, b, row)
-        self._curves(solution, elements.labels)
-        summary = summarise(rows)
+        summary = write_results(self.folder, solution, elements, rows, self.cfg.record.stretch)
+        firsts = np.cumsum([s["steps"] for s in self.run["stages"][:-1]]).tolist()
+        write_curves(self.folder, solution, elements.labels, firsts)
         value = summary.get(main)
         self.run["main"] = {"name": main, "value": value}
         self.run["steps"] = solution.steps
         self.run["loop_seconds"] = solution.seconds
-        metrics = {"summary": summary, "images": rows, "original": self._originals(elements)}
-        write_json(self.folder / "metrics.json", metrics)
         if len(rows) > 1:
-            self._overview(rows, main)
-        if solution.interrupted:
-            self.save(self._last(solution))
+            title = f"{self.task} with {self.run['net']}, {self.cfg.layer}"
+            write_sheet(self.folder, rows, main, title)
         self._say(summary, main, solution, len(rows))
         return float("nan") if value is None else float(value)
 
-    def _last(self, solution: Solution) -> Moment:
-        assert solution.moment is not None
-        return solution.moment
-
-    def _pictures(self, x: Tensor, target: Tensor | None, row: dict[str, Any], tail: str) -> None:
-        stretch = self.cfg.record.stretch
-        array, clipped = to_bytes(x, stretch)
-        row |= {"file": f"preimage{tail}.png", "clipped": clipped, "stretched": stretch}
-        save_png(self.folder / row["file"], array)
-        if target is not None:
-            row["comparison"] = f"comparison{tail}.png"
-            save_png(self.folder / row["comparison"], comparison(target, x, stretch))
-        if "receptive_box" in row:
-            row["box"] = f"box{tail}.png"
-            save_png(self.folder / row["box"], draw_box(array, tuple(row["receptive_box"])))
-
-    def _target(self, target: Tensor, originals: list[str], b: int, row: dict[str, Any]) -> None:
-        """The photograph as the network's input, a file for each one."""
-        row["picture"] = originals[b]
-        several = len(set(originals)) > 1
-        row["target"] = f"target_{originals[b]}.png" if several else "target.png"
-        if originals.index(originals[b]) == b:
-            save_png(self.folder / row["target"], to_bytes(target)[0])
-
-    def _curves(self, solution: Solution, labels: list[str]) -> None:
-        history = solution.history.double().numpy()
-        if not len(history):
-            return
-        named = {name: history[:, i] for i, name in enumerate(solution.terms)}
-        firsts = np.cumsum([0, *(s["steps"] for s in self.run["stages"][:-1])]).tolist()
-        write_curves_csv(self.folder / "curves.csv", named, labels)
-        write_curves_png(self.folder / "curves.png", named, labels, firsts[1:])
-
-    @staticmethod
-    def _originals(elements: Any) -> dict[str, Any]:
-        """Spectrum and mean colour of the photographs, to compare with the pre-images'."""
-        from visprior.task.outcome import describe
-
-        if elements.pictures is None or elements.originals is None:
-            return {}
-        first = {name: b for b, name in reversed(list(enumerate(elements.originals)))}
-        return {n: describe(elements.pictures[b : b + 1].double())[0] for n, b in first.items()}
-
-    def _overview(self, rows: list[dict[str, Any]], main: str) -> None:
-        from imageio.v3 import imread
-
-        columns = len(rows) if len(rows) <= 5 else min(8, round(len(rows) ** 0.5 * 1.4))
-        lines = [rows[i : i + columns] for i in range(0, min(len(rows), 256), columns)]
-        cells = [[imread(self.folder / r.get("box", r["file"])) for r in line] for line in lines]
-        captions = [[f"{r['label']} {_short(r.get(main))}" for r in line] for line in lines]
-        save_png(self.folder / "sheet.png", contact_sheet(cells, captions=captions))
-        write_overview(self.folder, f"{self.task} with {self.run['net']}, {self.cfg.layer}", rows)
-
     def _say(self, summary: dict[str, Any], main: str, solution: Solution, count: int) -> None:
-        parts = [f"{main} {_short(summary.get(main))}"]
+        parts = [f"{main} {short(summary.get(main))}"]
         if summary.get("ssim") is not None:
             parts.append(f"SSIM {summary['ssim']:.3f}")
         if (summary.get("clipped") or 0) > 0.001:
@@ -266,31 +211,14 @@ class Recorder:
         if self.run["status"] != "running":
             return
         interrupted = isinstance(error, KeyboardInterrupt)
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error) or type(error).__name__
+        if isinstance(error, OSError):
+            reason = storage_line(error)
         self.run |= {"status": "interrupted" if interrupted else "failed", "reason": reason}
         try:
             self._write_run()
         except OSError:
             log.warning("run.json could not be written")
-
-
-def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Mean, standard deviation and count of every number over the images that did not fail."""
-    good = [r for r in rows if r["status"] == "ok"]
-    summary: dict[str, Any] = {"n": len(good)}
-    for key in dict.fromkeys(k for r in good for k in r):
-        values = [r.get(key) for r in good]
-        if key in ("seed", "stretched") or not all(isinstance(v, int | float) for v in values):
-            continue
-        numbers = np.asarray(values, dtype=np.float64)
-        summary[key] = float(numbers.mean())
-        if len(numbers) > 1:
-            summary[f"{key}_std"] = float(numbers.std(ddof=1))
-    return summary
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, int | float) else "-"
 
 
 def _is_node(value: Any) -> bool:

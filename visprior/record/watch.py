@@ -17,6 +17,7 @@ class LoopWatch:
     def __init__(
         self,
         solver: Solver,
+        done: int,
         every: int,
         save_seconds: float,
         snapshots: list[int],
@@ -35,6 +36,7 @@ class LoopWatch:
         self.saved = time.perf_counter()
         self.bar = tqdm(
             total=solver.steps,
+            initial=done,
             disable=not sys.stderr.isatty(),
             unit="step",
             dynamic_ncols=True,

@@ -1,0 +1,108 @@
+"""What a run's result is on disk: a picture per image, curves, metrics, an overview."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from visprior.moment import Solution
+from visprior.record.curves import write_curves_csv, write_curves_png
+from visprior.record.files import write_json
+from visprior.record.page import write_overview
+from visprior.record.picture import draw_box, save_png, to_bytes
+from visprior.record.sheet import comparison, contact_sheet
+
+Row = dict[str, Any]  # what is known of one image
+
+
+def write_results(
+    folder: Path, solution: Solution, elements: Any, rows: list[Row], stretch: bool
+) -> dict[str, Any]:
+    """Pictures and metrics.json, the names of the files added to the rows; returns the summary."""
+    x, targets = solution.x.detach().cpu().float(), elements.pictures
+    for b, row in enumerate(rows):
+        tail = "" if len(rows) == 1 else f"_{row['label']}"
+        target = None if targets is None else targets[b].float()
+        _pictures(folder, x[b], target, row, tail, stretch)
+        if target is not None and elements.originals:
+            _target(folder, target, elements.originals, b, row)
+    summary = summarise(rows)
+    metrics = {"summary": summary, "images": rows, "original": _originals(elements)}
+    write_json(folder / "metrics.json", metrics)
+    return summary
+
+
+def _pictures(
+    folder: Path, x: Tensor, target: Tensor | None, row: Row, tail: str, stretch: bool
+) -> None:
+    array, clipped = to_bytes(x, stretch)
+    row |= {"file": f"preimage{tail}.png", "clipped": clipped, "stretched": stretch}
+    save_png(folder / row["file"], array)
+    if target is not None:
+        row["comparison"] = f"comparison{tail}.png"
+        save_png(folder / row["comparison"], comparison(target, x, stretch))
+    if "receptive_box" in row:
+        row["box"] = f"box{tail}.png"
+        save_png(folder / row["box"], draw_box(array, tuple(row["receptive_box"])))
+
+
+def _target(folder: Path, target: Tensor, originals: list[str], b: int, row: Row) -> None:
+    """The photograph as the network's input, a file for each one."""
+    row["picture"] = originals[b]
+    several = len(set(originals)) > 1
+    row["target"] = f"target_{originals[b]}.png" if several else "target.png"
+    if originals.index(originals[b]) == b:
+        save_png(folder / row["target"], to_bytes(target)[0])
+
+
+def _originals(elements: Any) -> dict[str, Any]:
+    """Spectrum and mean colour of the photographs, to compare with the pre-images'."""
+    from visprior.task.outcome import describe
+
+    if elements.pictures is None or elements.originals is None:
+        return {}
+    first = {name: b for b, name in reversed(list(enumerate(elements.originals)))}
+    return {n: describe(elements.pictures[b : b + 1].double())[0] for n, b in first.items()}
+
+
+def write_curves(folder: Path, solution: Solution, labels: list[str], firsts: list[int]) -> None:
+    """curves.csv and curves.png; firsts: the steps at which a stage begins."""
+    history = solution.history.double().numpy()
+    if not len(history):
+        return
+    named = {name: history[:, i] for i, name in enumerate(solution.terms)}
+    write_curves_csv(folder / "curves.csv", named, labels)
+    write_curves_png(folder / "curves.png", named, labels, firsts)
+
+
+def write_sheet(folder: Path, rows: list[Row], main: str, title: str) -> None:
+    """sheet.png and index.html over the images of a run."""
+    from imageio.v3 import imread
+
+    columns = len(rows) if len(rows) <= 5 else min(8, round(len(rows) ** 0.5 * 1.4))
+    lines = [rows[i : i + columns] for i in range(0, min(len(rows), 256), columns)]
+    cells = [[imread(folder / r.get("box", r["file"])) for r in line] for line in lines]
+    captions = [[f"{r['label']} {short(r.get(main))}" for r in line] for line in lines]
+    save_png(folder / "sheet.png", contact_sheet(cells, captions=captions))
+    write_overview(folder, title, rows)
+
+
+def summarise(rows: list[Row]) -> dict[str, Any]:
+    """Mean, standard deviation and count of every number over the images that did not fail."""
+    good = [r for r in rows if r["status"] == "ok"]
+    summary: dict[str, Any] = {"n": len(good)}
+    for key in dict.fromkeys(k for r in good for k in r):
+        values = [r.get(key) for r in good]
+        if key in ("seed", "stretched") or not all(isinstance(v, int | float) for v in values):
+            continue
+        numbers = np.asarray(values, dtype=np.float64)
+        summary[key] = float(numbers.mean())
+        if len(numbers) > 1:
+            summary[f"{key}_std"] = float(numbers.std(ddof=1))
+    return summary
+
+
+def short(value: Any) -> str:
+    """Three digits of a number, a dash for what is none."""
+    return f"{value:.3g}" if isinstance(value, int | float) else "-"
