@@ -42,6 +42,7 @@ class Recorder:
         self.interrupted = False
         self._watch: LoopWatch | None = None
         self._done = 0  # steps of an earlier start
+        self.swept = (folder.parent / "multirun.yaml").is_file()  # one job of many says less
         self.begun = time.perf_counter()
         before = read_json(folder / "run.json") if goes_on else {}
         self.seconds_before = float(before.get("seconds") or 0.0)
@@ -80,8 +81,10 @@ class Recorder:
         self.run["warnings"] = self.warnings
         write_json(self.folder / "run.json", self.run)
 
-    def describe(self, solver: Solver) -> None:
-        """Note the stages and the effective coefficients of this run."""
+    def describe(self, solver: Solver, device: torch.device) -> None:
+        """Say what is computed; note the stages and the effective coefficients of this run."""
+        if not self.swept:
+            log.info(self._announcement(solver, device))
         stages = []
         for stage, first in zip(solver.stages, solver.firsts, strict=True):
             t, canvas = solver.progress(first), solver.canvas(stage)
@@ -99,7 +102,15 @@ class Recorder:
                 }
             )
         self.run |= {"stages": stages, "micro_batch": solver.gradient.micro_batch}
+        self.run["device"] = str(device)
         self._write_run()
+
+    def _announcement(self, solver: Solver, device: torch.device) -> str:
+        """'inversion with vgg19, layer=relu2_2: 1 image of 224 x 224, 350 steps, on cpu'."""
+        n, (height, width) = len(solver.streams.seeds), solver.size
+        what = f"{self.task} with {self.run['net']}, layer={self.run['layer']}"
+        images = f"{n} image{'s' if n > 1 else ''} of {height} x {width}"
+        return f"{what}: {images}, {solver.steps} steps, on {device}"
 
     def watch(self, solver: Solver, labels: list[str]) -> LoopWatch:
         """What looks on while the loop runs."""
@@ -187,14 +198,9 @@ class Recorder:
         picture = "preimage.png" if count == 1 else "index.html"
         if count == 1 and (self.folder / "comparison.png").is_file():
             picture = "comparison.png"
-        log.info(
-            "%s; %d steps in %.*f s: %s",
-            ", ".join(parts),
-            solution.steps,
-            solution.seconds < 10,
-            solution.seconds,
-            shown(self.folder / picture),
-        )
+        where = "" if self.swept else f": {shown(self.folder / picture)}"
+        seconds = f"{solution.seconds:.{1 if solution.seconds < 10 else 0}f}"
+        log.info("%s; %d steps in %s s%s", ", ".join(parts), solution.steps, seconds, where)
 
     def finish(self, device: torch.device) -> None:
         """The last run.json: how it ended."""

@@ -38,8 +38,8 @@ class Statistics:
             raise UserError(f"'{shown(path)}' has no statistics of layer={layer.name}{hint}")
         mine = fingerprint(cut)
         if other := [k for k, digest in mine.items() if self.weights.get(k) != digest]:
-            what = f"{self.net} with other weights ({other[0]} differs)"
-            raise UserError(f"'{shown(path)}' holds statistics of another net: {what}")
+            what = f"of {self.net} with other weights than these ({other[0]} differs)"
+            raise UserError(f"the statistics in '{shown(path)}' are {what}")
         return self.tables[names[0]]
 
 
