@@ -82,7 +82,7 @@ def find_pictures(spec: str | Sequence[str]) -> list[Source]:
         raise UserError("image=[] names no picture; a built-in one is image=astronaut")
     found = [path for one in specs for path in _find(str(one))]
     taken: set[str] = set()
-    return [(_label(name, taken), path) for name, path in found]
+    return [(unique_label(name, taken), path) for name, path in found]
 
 
 def _find(spec: str) -> list[tuple[str, Path]]:
@@ -154,8 +154,8 @@ def _built_in(name: str) -> Path:
     return Path(str(files("skimage") / "data" / PHOTOGRAPHS[name]))
 
 
-def _label(name: str, taken: set[str]) -> str:
-    """A label that is not taken yet; it is added to taken (compared without regard to case)."""
+def unique_label(name: str, taken: set[str]) -> str:
+    """A safe label that is not taken yet, and now is (compared without regard to case)."""
     plain = re.sub(r"[^A-Za-z0-9_.=-]+", "_", name).strip("_.-")[:40] or "image"
     label, n = plain, 1
     while label.lower() in taken:

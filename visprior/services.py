@@ -13,12 +13,14 @@ from omegaconf import DictConfig, ListConfig
 from torch import Tensor
 
 from visprior.build import build
+from visprior.data.source import Pictures, Sample, open_data
 from visprior.errors import UserError, choice
 from visprior.gradient import Gradient
 from visprior.hyper import Progress
 from visprior.moment import Solution
+from visprior.net.cut import Cut
 from visprior.net.representation import Layer, Representation
-from visprior.picture import find_pictures, load_picture
+from visprior.picture import find_pictures, load_picture, unique_label
 from visprior.record.recorder import Recorder
 from visprior.regularizer.base import Regularizer, Scene
 from visprior.schedule.schedule import PRECISIONS, Schedule
@@ -102,8 +104,27 @@ class Services:
             raise UserError(f"this task takes one layer, got layer={name}; sweep over several: -m")
         return self.net.layer(name, self.size)
 
+    @cached_property
+    def data(self) -> Pictures:
+        """The pictures that `data` and `sample` name, at the job's size."""
+        return open_data(self.cfg.data, Sample(**self.cfg.sample), self.size, self.net.channels)
+
+    def _data_labels(self) -> list[str]:
+        taken: set[str] = set()
+        return [unique_label(self.data.name(i), taken) for i in range(len(self.data))]
+
+    def truths(self) -> dict[str, str]:
+        """The class of each picture by its label, as far as `data` tells."""
+        if self.cfg.data is None or not self.data.classes:
+            return {}
+        indices = [self.data.label(i) for i in range(len(self.data))]
+        labelled = zip(self._data_labels(), indices, strict=True)
+        return {name: self.data.classes[k] for name, k in labelled if k is not None}
+
     def pictures(self, spec: Any = None) -> list[tuple[str, Tensor]]:
-        """(name, (1, C, H, W)) of the pictures that `image` names, at the job's size."""
+        """(label, (1, C, H, W)) of what `image` or `data` names, at the job's size."""
+        if spec is None and self.cfg.data is not None:
+            return [(n, self.data.load([i])) for i, n in enumerate(self._data_labels())]
         spec = self.cfg.image if spec is None else spec
         spec = spec if isinstance(spec, str) else list(spec)
         found = find_pictures(spec)
@@ -132,7 +153,7 @@ class Services:
             return batch
         return max(1, 224 * 224 // (self.size[0] * self.size[1]))
 
-    def cut(self, layers: Sequence[str]) -> Callable[[Tensor], dict[str, Tensor]]:
+    def cut(self, layers: Sequence[str]) -> Cut:
         """The net up to these layers, frozen, on the device."""
         names = tuple(dict.fromkeys(layers))
         return self.net.cut(names, device=self.device, dtype=self.dtype, size=self.size)

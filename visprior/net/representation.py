@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -161,6 +162,12 @@ class Representation(ABC):
             return float(starts[max((s for s in starts if s <= at), default=min(starts))])
         depth = at / len(nodes)
         return 300.0 if depth < 0.6 else 100.0 if depth < 0.7 else 20.0 if depth < 0.8 else 1.0
+
+    @property
+    def statistics(self) -> Path | None:
+        """What task=statistics made of this net, shipped beside its weights; None: nothing."""
+        path = Path(__file__).parents[1] / "weights" / f"{self.name}.statistics.safetensors"
+        return path if path.is_file() else None
 
     def class_index(self, name: str | int) -> int:
         """A class by its index or name: exact, or the only one that begins with or holds it.

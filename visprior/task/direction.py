@@ -1,5 +1,6 @@
-"""What a term of a maximization points at: a channel, a mix of two, a direction."""
+"""What a term of a maximization points at: channels, a mix of two, a direction."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +62,37 @@ def channel_index(s: Services, c: Any, count: int) -> int:
     if len(s.net.class_names) != count:
         raise UserError(f"channel={c}: class names belong to layer=logits; here a number is needed")
     return s.net.class_index(c)
+
+
+def chosen_channels(
+    s: Services, layer: Layer, default: int | None = None
+) -> tuple[list[int], list[str]]:
+    """The channels that `channel` names, and a label for each, which is safe as a file name.
+
+    default: take so many of the first ones where `channel` names none.
+    """
+    count = layer.shape[axis_of(layer)]
+    spec = s.cfg.channel
+    if spec is None:
+        if default is None:
+            raise UserError(f"task=maximization needs channel=: 0 to {count - 1}, a list or all")
+        spec = range(min(default, count))
+    elif spec == "all":
+        spec = range(count)
+    elif isinstance(spec, int | str):
+        spec = [spec]
+    chosen = [channel_index(s, c, count) for c in spec]
+    for c in chosen:
+        if not 0 <= c < count:
+            raise UserError(
+                f"channel={c} is out of range: layer={s.cfg.layer} has {count}, 0 to {count - 1}"
+            )
+    names = s.net.class_names if len(s.net.class_names) == count else []
+    labels = [_safe(names[c]) if names and len(layer.shape) == 1 else f"channel{c}" for c in chosen]
+    return chosen, [
+        f"{n}_{c}" if labels.count(n) > 1 else n for n, c in zip(labels, chosen, strict=True)
+    ]
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower()

@@ -1,7 +1,6 @@
 """Activation maximization: an image that excites a part of a layer most."""
 
 import math
-import re
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ from visprior.errors import UserError, choice
 from visprior.moment import Solution
 from visprior.net.representation import Layer
 from visprior.services import Elements, Services
-from visprior.task.direction import axis_of, channel_index, direction_of, numbers
-from visprior.task.maximum import measured_maxima
+from visprior.task.direction import axis_of, chosen_channels, direction_of, numbers
+from visprior.task.maximum import find_maxima
 from visprior.task.mosaic import mosaic_terms
 from visprior.task.objective import Activation
 from visprior.task.outcome import activation_rows
@@ -28,7 +27,8 @@ class Maximization:
     where: mean over positions, centre, [row, column], or mosaic (the paper's layout: many filters
     in one image). 1/Z = 10^4 / (M rho^2) for one position, with rho the receptive field and M the
     largest response, and 10^4 H W / (M rho^4) for a mean over positions, which weighs it as a
-    tiling by receptive fields would. M: auto measures it on the built-in photographs; or a number.
+    tiling by receptive fields would. M: a number, or auto: from `statistics` (a file or folder of
+    task=statistics), those that ship with the net, or else measured on the built-in photographs.
     score: logit, probability or log_probability, for class layers. terms: a weighted sum instead
     of `channel`: a list of {layer, channel | direction | between, weight, where, power}.
 
@@ -41,6 +41,7 @@ class Maximization:
         where: Any = "mean",
         score: str = "logit",
         M: Any = "auto",
+        statistics: str | None = None,
         start: str = "noise",
         terms: list[dict[str, Any]] | None = None,
         filters: int = 25,
@@ -49,6 +50,7 @@ class Maximization:
         self.where = where if isinstance(where, list) else choice("task.where", where, PLACES)
         self.score = choice("task.score", score, SCORES)
         self.M = M
+        self.statistics = statistics
         self.start = start
         self.terms = terms
         self.filters = filters
@@ -57,8 +59,8 @@ class Maximization:
         """The mean activation over the images."""
         if self.where == "mosaic":
             layer = s.layer(s.cfg.layer)
-            channels, _ = self.channels(s, layer, default=self.filters)
-            terms, elements = mosaic_terms(s, layer, channels, self.M)
+            channels, _ = chosen_channels(s, layer, self.filters)
+            terms, elements = mosaic_terms(s, layer, channels, self.M, self.statistics)
         else:
             terms, elements = self._weighted(s) if self.terms else self._channels(s)
         objective = Activation(terms, self.C)
@@ -73,7 +75,7 @@ class Maximization:
 
     def _channels(self, s: Services) -> tuple[list[Term], Elements]:
         layer = s.layer(s.cfg.layer)
-        channels, names = self.channels(s, layer)
+        channels, names = chosen_channels(s, layer)
         elements = self._elements(s, names)
         repeats = len(elements.seeds) // len(channels)
         count = layer.shape[axis_of(layer)]
@@ -96,37 +98,6 @@ class Maximization:
                     pictures.append(x)
         stacked = torch.cat(pictures) if self.start == "image" else None
         return Elements(labels, all_seeds, stacked)
-
-    def channels(
-        self, s: Services, layer: Layer, default: int | None = None
-    ) -> tuple[list[int], list[str]]:
-        """The channels that `channel` names, and a label for each."""
-        count = layer.shape[axis_of(layer)]
-        spec = s.cfg.channel
-        if spec is None:
-            if default is None:
-                raise UserError(
-                    f"task=maximization needs channel=: 0 to {count - 1}, a list or all"
-                )
-            spec = range(min(default, count))
-        elif spec == "all":
-            spec = range(count)
-        elif isinstance(spec, int | str):
-            spec = [spec]
-        chosen = [channel_index(s, c, count) for c in spec]
-        for c in chosen:
-            if not 0 <= c < count:
-                raise UserError(
-                    f"channel={c} is out of range: layer={s.cfg.layer} has {count}, "
-                    f"0 to {count - 1}"
-                )
-        names = s.net.class_names if len(s.net.class_names) == count else []
-        labels = [
-            _safe(names[c]) if names and len(layer.shape) == 1 else f"channel{c}" for c in chosen
-        ]
-        return chosen, [
-            f"{n}_{c}" if labels.count(n) > 1 else n for n, c in zip(labels, chosen, strict=True)
-        ]
 
     def _weighted(self, s: Services) -> tuple[list[Term], Elements]:
         """The terms of a weighted sum; one direction for all images."""
@@ -169,7 +140,7 @@ class Maximization:
 
     def _scale(self, s: Services, terms: list[Term], layers: list[Layer]) -> None:
         """1/Z of every term."""
-        maxima = measured_maxima(s, terms) if self.M == "auto" else None
+        maxima = find_maxima(s, terms, self.statistics) if self.M == "auto" else None
         height, width = s.size
         for i, (term, layer) in enumerate(zip(terms, layers, strict=True)):
             M = maxima[i] if maxima else numbers(self.M, len(term.scale)).to(term.scale)
@@ -191,7 +162,3 @@ class Maximization:
         at = next((i for i, n in enumerate(names) if n in (name, node.name)), 0)
         before = f"; the layer before it is layer={names[at - 1]}" if at else ""
         s.recorder.warn(f"{still} of {len(value)} images still excite nothing in {name}{before}")
-
-
-def _safe(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower()

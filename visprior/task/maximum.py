@@ -1,11 +1,13 @@
-"""M, the largest response of a unit, measured on the built-in photographs."""
+"""M, the largest response of a unit: from statistics, or measured on the built-in photographs."""
 
 import logging
 
 import torch
 from torch import Tensor
 
+from visprior.errors import UserError, shown
 from visprior.picture import find_pictures, load_picture
+from visprior.record.statistics import load_statistics
 from visprior.services import Services
 from visprior.task.term import Term
 
@@ -20,11 +22,59 @@ def photographs(s: Services) -> Tensor:
     return s.to_device(torch.cat([load_picture(p, s.net.size, s.net.channels) for _, p in found]))
 
 
-def measured_maxima(s: Services, terms: list[Term]) -> list[Tensor]:
-    """Per term the maxima (B,) over positions and photographs, at least 1e-3 of the layer's.
+def find_maxima(s: Services, terms: list[Term], statistics: str | None) -> list[Tensor]:
+    """Per term the maxima (B,) over positions and pictures, at least 1e-3 of the layer's.
 
-    A unit that the photographs do not excite would otherwise get an unbounded weight.
+    A unit that no picture excites would otherwise get an unbounded weight. Statistics know single
+    channels; directions, probabilities and weighted responses are measured.
     """
+    known = {}
+    for name in dict.fromkeys(t.layer for t in terms if _single(t)):
+        maxima = stored_maxima(s, name, statistics)
+        known |= {} if maxima is None else {name: maxima}
+    missing = [t for t in terms if t.layer not in known or not _single(t)]
+    measured = iter(_measured(s, missing) if missing else [])
+    return [
+        next(measured) if t in missing else _at(known[t.layer], t.channels).to(t.scale)
+        for t in terms
+    ]
+
+
+def _single(term: Term) -> bool:
+    """Whether the response of every image of the batch is that of one channel."""
+    return term.channels is not None and term.score == "logit" and bool((term.direction >= 0).all())
+
+
+def _at(maxima: Tensor, channels: Tensor | list[int] | None) -> Tensor:
+    """M of some channels of a layer, at least 1e-3 of the layer's."""
+    chosen = torch.as_tensor(channels).cpu()
+    return torch.maximum(maxima[chosen], 1e-3 * maxima.abs().max() + 1e-12)
+
+
+def stored_maxima(s: Services, layer: str, given: str | None) -> Tensor | None:
+    """M of every channel of a layer, from the file given or the one that ships with the net.
+
+    None when there is none, or when the shipped one was made with other weights. Errors: UserError
+    when the file given does not fit.
+    """
+    path = given or s.net.statistics
+    if path is None:
+        return None
+    found, file = load_statistics(path)
+    try:
+        table = found.table(s.net.layer(layer), s.cut([layer]), file)
+    except UserError:
+        if given:
+            raise
+        return None
+    if not bool(torch.isfinite(table.maximum).all()):
+        raise UserError(f"'{shown(file)}': M of layer={layer} is not finite; measure it again")
+    log.info("M of %s from %s: %d pictures of %s", layer, shown(file), found.count, found.data)
+    return table.maximum
+
+
+def _measured(s: Services, terms: list[Term]) -> list[Tensor]:
+    """M on the photographs."""
     log.info("M, the largest responses, measured on %d photographs", len(PHOTOGRAPHS))
     cut = s.cut([t.layer for t in terms])
     with torch.no_grad():
@@ -36,9 +86,12 @@ def measured_maxima(s: Services, terms: list[Term]) -> list[Tensor]:
     ]
 
 
-def channel_maxima(s: Services, layer: str, channels: list[int]) -> Tensor:
+def channel_maxima(s: Services, layer: str, channels: list[int], statistics: str | None) -> Tensor:
     """M of some channels of a (B, C, H, W) layer, at least 1e-3 of the layer's."""
-    cut = s.cut([layer])
-    with torch.no_grad():
-        phi = cut(photographs(s))[layer]
-    return torch.maximum(phi.amax((0, 2, 3))[channels], 1e-3 * phi.abs().max() + 1e-12)
+    maxima = stored_maxima(s, layer, statistics)
+    if maxima is None:
+        log.info("M, the largest responses, measured on %d photographs", len(PHOTOGRAPHS))
+        cut = s.cut([layer])
+        with torch.no_grad():
+            maxima = cut(photographs(s))[layer].amax((0, 2, 3)).cpu()
+    return _at(maxima, channels)

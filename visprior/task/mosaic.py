@@ -37,15 +37,16 @@ def largest_side(s: Services, name: str, cells: int, layer: Layer) -> int:
 
 
 def mosaic_terms(
-    s: Services, layer: Layer, channels: list[int], M: Any
+    s: Services, layer: Layer, channels: list[int], M: Any, statistics: str | None
 ) -> tuple[list[Any], Elements]:
     """The objective and the images of a mosaic; sets the job's size (facts 1.6)."""
     name = s.cfg.layer
     if len(layer.shape) != 3 or layer.field is None or layer.stride is None:
         raise UserError(f"where=mosaic needs rows, columns and a receptive field; {name} has none")
-    maxima = (
-        channel_maxima(s, name, channels) if M == "auto" else torch.full((len(channels),), float(M))
-    )
+    if M == "auto":
+        maxima = channel_maxima(s, name, channels, statistics)
+    else:
+        maxima = torch.full((len(channels),), float(M))
     seeds = s.seeds()
     if layer.shape[0] > ONE_BY_ONE:
         side = largest_side(s, name, odd_pitch(layer, 1), layer)

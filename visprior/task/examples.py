@@ -1,0 +1,146 @@
+"""The pictures of a data set that excite a channel most, with what the channel sees of them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from visprior.data.source import Pictures, Sample, open_data
+from visprior.errors import UserError, choice
+from visprior.metric.channels import ChannelTable
+from visprior.net.representation import Layer
+from visprior.record.measured import say, write_measured
+from visprior.record.picture import draw_box, save_png, to_bytes
+from visprior.record.sheet import contact_sheet
+from visprior.record.statistics import NAME, Statistics, load_statistics, save_statistics
+from visprior.services import Services
+from visprior.task.direction import chosen_channels
+from visprior.task.gather import gather
+
+Box = tuple[int, int, int, int]  # top, left, bottom, right in pixels, half open
+
+LEAST = 160  # side at which a picture is drawn, pixels
+SHOWS = ["boxed", "patch"]
+
+
+class Examples:
+    """The k pictures of `data` with the largest response of a channel, and the patch that gives it.
+
+    Olah et al. 2017, "dataset examples". The box is the receptive field of the cell, clipped to the
+    picture. The ranking comes from `statistics` (a file, or the folder of task=statistics), from
+    those that ship with the net when `data` is not given, or from a pass over `data`.
+
+    Errors: UserError for statistics of another net or other pictures, or a missing `data`.
+    """
+
+    def __init__(
+        self, k: int = 9, statistics: str | None = None, count: int = 8, show: str = "boxed"
+    ) -> None:
+        if k < 1 or count < 1:
+            raise UserError(f"task.k and task.count must be >= 1, got {k} and {count}")
+        self.k = k
+        self.statistics = statistics
+        self.count = count
+        self.show = choice("task.show", show, SHOWS)
+
+    def run(self, s: Services) -> float:
+        """The mean response of all examples shown."""
+        table, pictures, found = self._ranked(s)
+        layer = s.layer(s.cfg.layer)
+        channels, labels = chosen_channels(s, layer, self.count)
+        rows = [
+            row
+            for c, label in zip(channels, labels, strict=True)
+            for row in self._channel(s, layer, table, pictures, (c, label))
+        ]
+        self._sheet(s, rows, labels, found)
+        value = float(np.mean([row["activation"] for row in rows]))
+        summary = {"n": len(rows), "pictures": found.count, "activation": value}
+        line = f"{len(channels)} channels of {s.cfg.layer}, the best of {found.count} pictures"
+        say(line, s.folder / "sheet.png")
+        return write_measured(s.recorder, summary, rows, "activation")
+
+    def _ranked(self, s: Services) -> tuple[ChannelTable, Pictures, Statistics]:
+        """The table of the layer, the pictures it numbers, and where both are from."""
+        path = self.statistics or (s.net.statistics if s.cfg.data is None else None)
+        if path is None:
+            found = gather(s, [str(s.cfg.layer)], self.k)
+            save_statistics(s.folder / NAME, found)
+            return found.tables[str(s.cfg.layer)], s.data, found
+        found, file = load_statistics(path)
+        if s.cfg.size is None:
+            s.use_size(found.size)
+        table = found.table(s.layer(s.cfg.layer), s.cut([s.cfg.layer]), file)
+        if table.image.shape[1] < self.k:
+            raise UserError(f"'{file}' has {table.image.shape[1]} examples a channel; set task.k")
+        data = found.data if s.cfg.data is None else s.cfg.data
+        pictures = open_data(data, Sample(**found.sample), s.size, s.net.channels)
+        for number, name in found.names.items():
+            if int(number) >= len(pictures) or pictures.name(int(number)) != name:
+                raise UserError(f"data={data} has changed: picture {number} was '{name}'")
+        return table, pictures, found
+
+    def _channel(
+        self, s: Services, layer: Layer, table: ChannelTable, pictures: Pictures, which: Any
+    ) -> list[dict[str, Any]]:
+        """Draw the examples of one channel; a row of metrics for each."""
+        channel, label = which
+        rows = []
+        for rank in range(min(self.k, int((table.image[channel] >= 0).sum()))):
+            i, cell = int(table.image[channel, rank]), int(table.position[channel, rank])
+            x, box = pictures.load([i])[0], box_of(layer, cell, s.size)
+            row = {"label": f"{label}_{rank + 1}", "status": "ok", "channel": channel}
+            row |= {"picture": pictures.name(i), "index": i, "activation": None}
+            row["activation"] = float(table.value[channel, rank])
+            row |= _draw(s.folder, row["label"], x, box)
+            row |= {"position": _place(layer, cell), "receptive_box": box and list(box)}
+            rows.append(row)
+        return rows
+
+    def _sheet(
+        self, s: Services, rows: list[dict[str, Any]], labels: list[str], found: Statistics
+    ) -> None:
+        """sheet.png: a row a channel, the best picture first."""
+        from imageio.v3 import imread
+
+        key = "file" if self.show == "boxed" else "patch"
+        lines = [[r for r in rows if r["label"].rpartition("_")[0] == label] for label in labels]
+        cells = [[imread(s.folder / (r[key] or r["file"])) for r in line] for line in lines]
+        captions = [[f"{r['activation']:.3g}  {r['picture']}" for r in line] for line in lines]
+        title = f"{found.net}, {s.cfg.layer}: examples among {found.count} pictures"
+        sheet = contact_sheet(cells, labels, title=title, captions=captions, cell=LEAST)
+        save_png(s.folder / "sheet.png", sheet)
+
+
+def _place(layer: Layer, cell: int) -> list[int]:
+    """Row and column of a map's cell, the number of a token, nothing for a vector."""
+    if len(layer.shape) == 3:
+        return list(divmod(cell, layer.shape[2]))
+    return [cell] if len(layer.shape) == 2 else []
+
+
+def box_of(layer: Layer, cell: int, size: tuple[int, int]) -> Box | None:
+    """The receptive field of a map's cell, clipped to the picture; None where it is not known."""
+    if len(layer.shape) != 3 or None in (layer.field, layer.stride, layer.offset):
+        return None
+    spans = [layer.box(i, i) for i in divmod(cell, layer.shape[2])]
+    (top, bottom), (left, right) = (
+        (max(a, 0), min(b, n)) for (a, b), n in zip(spans, size, strict=True)
+    )
+    return top, left, bottom, right
+
+
+def _draw(folder: Path, label: str, x: Tensor, box: Box | None) -> dict[str, Any]:
+    """The picture with its box, enlarged so that the frame hides little, and the patch as it is."""
+    array = to_bytes(x)[0]
+    factor = -(-LEAST // min(array.shape[:2]))
+    large = array.repeat(factor, 0).repeat(factor, 1)
+    row: dict[str, Any] = {"file": f"{label}.png", "patch": None}
+    if box is not None:
+        top, left, bottom, right = box
+        row["patch"] = f"{label}_patch.png"
+        save_png(folder / row["patch"], array[top:bottom, left:right])
+        large = draw_box(large, (top * factor, left * factor, bottom * factor, right * factor))
+    save_png(folder / row["file"], large)
+    return row

@@ -1,0 +1,117 @@
+"""A pass of the net over many pictures that gathers what every channel does."""
+
+import sys
+import time
+from pathlib import Path
+
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from visprior.data.source import Pictures
+from visprior.errors import UserError
+from visprior.metric.channels import ChannelStatistics, ChannelTable
+from visprior.net.fingerprint import fingerprint
+from visprior.record.state import digest_path, load_state, save_state
+from visprior.record.statistics import Statistics
+from visprior.services import Services
+from visprior.task.direction import axis_of
+from visprior.task.objective import by_position
+
+BATCH = 64  # pictures per forward pass on a GPU
+
+
+def gather(s: Services, names: list[str], k: int) -> Statistics:
+    """Statistics of these layers on the job's data, with k examples a channel.
+
+    It goes on with what an earlier start of the run left. Errors: UserError.
+    """
+    if not isinstance(k, int) or k < 1:
+        raise UserError(f"task.k must be a number >= 1, got {k}")
+    pictures, cut = s.data, s.cut(names)
+    layers = {name: s.layer(name) for name in names}
+    parts = {
+        name: ChannelStatistics(layer.shape[axis_of(layer)], k) for name, layer in layers.items()
+    }
+    _pass(s, pictures, cut, parts)
+    tables = {name: part.table() for name, part in parts.items()}
+    for name, table in tables.items():
+        if not bool(torch.isfinite(table.mean).all()):
+            s.recorder.failures[name] = "responses that are not finite"
+    return Statistics(
+        net=s.net.name,
+        size=list(s.size),
+        data=_lasting(s.cfg.data),
+        sample=dict(s.cfg.sample),
+        count=len(pictures),
+        layers={n: {"node": x.node, "shape": list(x.shape)} for n, x in layers.items()},
+        weights=fingerprint(cut),
+        names=_names(pictures, tables),
+        tables=tables,
+    )
+
+
+def _pass(
+    s: Services, pictures: Pictures, cut: nn.Module, parts: dict[str, ChannelStatistics]
+) -> None:
+    """Show all pictures to the net; what was gathered is saved now and then, and on Ctrl-C."""
+    state = s.folder / "state.safetensors"
+    first = _go_on(state, parts) if s.recorder.goes_on else 0
+    step, saved = s.micro_batch(BATCH), time.perf_counter()
+    kept = first, _tensors(parts)
+    hidden = not sys.stderr.isatty()
+    bar = tqdm(total=len(pictures), initial=first, unit="image", disable=hidden, leave=False)
+    try:
+        while first < len(pictures):
+            indices = range(first, min(first + step, len(pictures)))
+            with torch.no_grad():
+                phi = cut(s.to_device(pictures.load(indices)))
+            for name, part in parts.items():
+                part.add(by_position(phi[name]), first)
+            first = indices.stop
+            kept = first, _tensors(parts)
+            bar.update(len(indices))
+            if time.perf_counter() - saved > s.cfg.record.save_seconds:
+                _save(state, *kept)
+                saved = time.perf_counter()
+    except KeyboardInterrupt:
+        _save(state, *kept)  # without the batch that some layers may have seen already
+        raise
+    finally:
+        bar.close()
+    for path in (state, digest_path(state)):
+        path.unlink(missing_ok=True)
+
+
+def _tensors(parts: dict[str, ChannelStatistics]) -> dict[str, Tensor]:
+    return {f"{name}/{k}": t for name, part in parts.items() for k, t in part.state().items()}
+
+
+def _save(path: Path, first: int, tensors: dict[str, Tensor]) -> None:
+    save_state(path, tensors, {"step": str(first)})
+
+
+def _go_on(path: Path, parts: dict[str, ChannelStatistics]) -> int:
+    """Take up a saved state, if there is one; the number of pictures it has seen."""
+    if not path.is_file():
+        return 0
+    tensors, meta = load_state(path)
+    for name, part in parts.items():
+        own = {k.rpartition("/")[2]: t for k, t in tensors.items() if k.rpartition("/")[0] == name}
+        part.load(own)
+    return int(meta["step"])
+
+
+def _lasting(data: object) -> object:
+    """`data` so that it can be found from another folder."""
+    plain = OmegaConf.to_container(data) if OmegaConf.is_config(data) else data
+    if isinstance(plain, list):
+        return [_lasting(one) for one in plain]
+    path = Path(str(plain)).expanduser()
+    return str(path.resolve()) if path.exists() else plain
+
+
+def _names(pictures: Pictures, tables: dict[str, ChannelTable]) -> dict[str, str]:
+    seen = {int(i) for table in tables.values() for i in table.image.flatten().tolist() if i >= 0}
+    return {str(i): pictures.name(i) for i in sorted(seen)}
