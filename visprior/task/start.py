@@ -23,10 +23,14 @@ def noise(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -> Tenso
 
 
 def natural_norm(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -> Tensor:
-    """Gaussian noise of total norm 27098.1157 around the mean colour (2015 program, facts 1.7)."""
+    """Gaussian noise as long as a natural image around the mean colour (2015 program, facts 1.7).
+
+    The norm is 27098.1157 at 3 x 224 x 224 and goes with the square root of the number of values.
+    """
     draws = gaussian_noise(seeds, (len(mean), *canvas))
     length = draws.flatten(1).norm(dim=1)[:, None, None, None]
-    return draws / length * 27098.1157 + draws.new_tensor(mean)[:, None, None]
+    norm = 27098.1157 * math.sqrt(draws[0].numel() / (3 * 224 * 224))
+    return draws / length * norm + draws.new_tensor(mean)[:, None, None]
 
 
 def start_image(
