@@ -15,7 +15,7 @@ def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def uniforms(seed: int, stream: int, indices: NDArray[np.int64], count: int) -> Numbers:
-    """(len(indices), count) in [0, 1): number k of index i is a function of (seed, stream, i, k)."""
+    """(len(indices), count) in [0, 1): number k of index i depends on (seed, stream, i, k) only."""
     with np.errstate(over="ignore"):
         key = _mix(_mix(np.array([seed], np.uint64) + _GOLDEN) + np.uint64(stream))
         row = _mix(key + _GOLDEN * (indices.astype(np.uint64) + np.uint64(1)))

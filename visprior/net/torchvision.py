@@ -1,7 +1,5 @@
 """The classification networks of torchvision, with their weights, random ones, or a file's."""
 
-import copy
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +9,11 @@ from torchvision import models
 
 from visprior.errors import UserError, did_you_mean
 from visprior.net.checkpoint import BAD_FILE, adopt, load_checkpoint
-from visprior.net.graph import Graph, layers_of, shapes, trace
-from visprior.net.initialise import calibrate, random_state
-from visprior.net.representation import Layer, Representation, Size, wrong_size
+from visprior.net.representation import Size
+from visprior.net.traced import TracedNet
 
 
-class TorchvisionNet(Representation):
+class TorchvisionNet(TracedNet):
     """Any classification model of torchvision by name.
 
     Args:
@@ -63,47 +60,14 @@ class TorchvisionNet(Representation):
             strength,
             channels_last,
         )
-        self._weights, self._seed = str(weights), seed
+        self._weights, self.seed = str(weights), seed
         self.class_names = list(self._enum.DEFAULT.meta["categories"])
         self.random_weights = self._weights == "random"
 
     def _build(self) -> nn.Module:
         return models.get_model(self.name, weights=None, **_options(self.name, self.size))
 
-    @cached_property
-    def _graph(self) -> Graph:
-        """The graph, on the meta device: nothing is allocated before a cut asks for it."""
-        try:
-            with torch.device("meta"):
-                graph = trace(self._build())
-        except NotImplementedError:  # RegNets compute with numbers while they are built
-            graph = trace(self._build().to("meta"))
-        if any(name.startswith("_tensor_constant") for name in graph.nodes):
-            way = f"take net=python net.target=torchvision.models:{self.name} net.weights=FILE"
-            raise UserError(f"net.model={self.name}: torch.fx loses constants in it; {way}")
-        return graph
-
-    def _measure(self, size: Size) -> dict[str, Layer]:
-        found, error = shapes(self._graph.module, self.channels, size)
-        if error and size == self.size:
-            raise wrong_size(self.name, size, error) from error
-        return layers_of(self._graph, found, size)
-
-    def _body(self, layers: dict[str, Layer]) -> nn.Module:
-        wanted = {key: layer.node for key, layer in layers.items()}
-        turned = [key for key, layer in layers.items() if layer.turned]
-        body = copy.deepcopy(self._graph.upto(wanted, turned))
-        state = self._state({name for name, _ in body.named_modules() if name})
-        body.load_state_dict({name: state[name] for name in body.state_dict()}, assign=True)
-        body.requires_grad_(False).eval()
-        if self.random_weights:
-            calibrate(body, self.mean, self.std, self.size)
-        return body
-
-    def _state(self, needed: set[str]) -> dict[str, torch.Tensor]:
-        if self.random_weights:
-            return random_state(self._graph.model, self._build, self._seed, needed)
-        model = copy.deepcopy(self._graph.model)
+    def _trained(self, model: nn.Module) -> dict[str, torch.Tensor]:
         if self._weights == "default" or self._weights in self._enum.__members__:
             name = "DEFAULT" if self._weights == "default" else self._weights
             return adopt(model, _download(self._enum[name]), name)
