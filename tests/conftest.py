@@ -48,6 +48,7 @@ def small_run(
     micro_batch: int | None = None,
     objective: Callable[..., Any] | None = None,
     watch: Any = None,
+    param: Any = None,
 ) -> Solution:
     """One inversion of SmallNet: the batch of these seeds, each towards its own target."""
     cut = SmallNet(dtype)
@@ -60,7 +61,7 @@ def small_run(
         cut,
         make(cut(targets)["f"]),
         regularizers,
-        Pixel(),
+        param or Pixel(),
         micro_batch or len(seeds),
         [False] * len(seeds),
     )
@@ -68,7 +69,7 @@ def small_run(
     solver = Solver(
         gradient=gradient,
         regularizers=regularizers,
-        param=Pixel(),
+        param=param or Pixel(),
         optimizer=optimizer,
         stages=stages,
         streams=Streams(seeds, sum(s.steps for s in stages)),

@@ -282,3 +282,54 @@ def test_margins_lie_as_in_the_papers_program():
     assert torch.equal(wide[..., 1:5, 1:5], x) and wide.sum() == x.sum() + 9 * (49 - 16)
     assert torch.equal(on_canvas(wide, (4, 4), [9.0]), x)
     assert np.all(np.array(on_canvas(x, (4, 4), [0.0]).shape) == np.array(x.shape))
+
+
+class Tenfold:
+    """z = x / 10: a parametrization whose Jacobian is known."""
+
+    identity = False
+
+    def decode(self, z):
+        return 10 * z
+
+    def encode(self, x):
+        return x / 10
+
+
+@pytest.mark.parametrize("extra", ["project", "energy"])
+def test_gradients_go_through_the_parametrization(run_small, extra):
+    """J^T = 10 and x = 10 z: a step of s in z is one of 100 s in x, projections act on images."""
+    parts = {"project": lambda: {"elastic": Elastic(Gaussian(5))}, "energy": paper}[extra]
+    slow = Schedule([{"steps": 20, "step_size": 1.0}])
+    fast = Schedule([{"steps": 20, "step_size": 100.0}])
+    z = run_small(SEEDS, parts(), GD(), slow, param=Tenfold())
+    x = run_small(SEEDS, parts(), GD(), fast)
+    torch.testing.assert_close(z.x, x.x, rtol=0, atol=1e-8)
+
+
+class Chain(Regularizer):
+    """A band in small: pulls each image to its neighbours, keeps the ends, re-spaces the rest."""
+
+    couples_images = True
+    layers = ("f",)
+
+    def force(self, g, z, values, phi, t):
+        assert values.shape == (len(z),) and phi["f"].shape[0] == len(z)
+        g = g.clone()
+        g[[0, -1]] = 0
+        return g
+
+    def after_update(self, z, phi, t):
+        z = z.clone()
+        z[1:-1] = (z[:-2] + z[2:]) / 2
+        return z
+
+
+def test_a_band_is_a_batch_with_one_coupled_regularizer(run_small):
+    """Hooks of the design that paths will use: force, after_update, phi and values."""
+    still = run_small(SEEDS, {}, GD(), Schedule([{"steps": 1, "step_size": 0.0}]))
+    result = run_small(SEEDS, {"chain": Chain()}, GD(), GENTLE)
+    assert torch.equal(result.x[0], still.x[0]) and torch.equal(result.x[2], still.x[2])
+    torch.testing.assert_close(result.x[1], (still.x[0] + still.x[2]) / 2)
+    with pytest.raises(UserError, match="chain couples the images"):
+        run_small(SEEDS, {"chain": Chain()}, GD(), GENTLE, micro_batch=2)
