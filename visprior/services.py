@@ -45,6 +45,7 @@ class Elements:
     seeds: list[int]
     pictures: Tensor | None = None  # (B, C, H, W), grey levels
     originals: list[str] | None = None  # the name of each image's picture
+    classes: list[str] | None = None  # what each image should show, where that is known
 
 
 class Services:
@@ -113,13 +114,12 @@ class Services:
         taken: set[str] = set()
         return [unique_label(self.data.name(i), taken) for i in range(len(self.data))]
 
-    def truths(self) -> dict[str, str]:
-        """The class of each picture by its label, as far as `data` tells."""
+    def classes(self) -> list[str] | None:
+        """The class of each of the pictures in `data`, where it tells."""
         if self.cfg.data is None or not self.data.classes:
-            return {}
-        indices = [self.data.label(i) for i in range(len(self.data))]
-        labelled = zip(self._data_labels(), indices, strict=True)
-        return {name: self.data.classes[k] for name, k in labelled if k is not None}
+            return None
+        labels = [self.data.label(i) for i in range(len(self.data))]
+        return [self.data.classes[k] for k in labels if k is not None]
 
     def pictures(self, spec: Any = None) -> list[tuple[str, Tensor]]:
         """(label, (1, C, H, W)) of what `image` or `data` names, at the job's size."""

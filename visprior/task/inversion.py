@@ -8,6 +8,7 @@ from torch import Tensor
 from visprior.errors import UserError, did_you_mean
 from visprior.net.representation import Layer
 from visprior.services import Elements, Services
+from visprior.task.classify import Panel
 from visprior.task.objective import FeatureDistance, channel_axis
 from visprior.task.outcome import inversion_rows, window_rows
 
@@ -44,12 +45,13 @@ class Inversion:
         """The mean normalised feature error over the images."""
         layer = s.layer(s.cfg.layer)
         name = s.cfg.layer
-        pictures, seeds = s.pictures(), s.seeds()
+        pictures, seeds, classes = s.pictures(), s.seeds(), s.classes()
         elements = Elements(
             labels=[label_of(n, seed, seeds) for n, _ in pictures for seed in seeds],
             seeds=[seed for _ in pictures for seed in seeds],
             pictures=torch.cat([p for _, p in pictures]).repeat_interleave(len(seeds), 0),
             originals=[n for n, _ in pictures for _ in seeds],
+            classes=classes and [c for c in classes for _ in seeds],
         )
         regularizers = s.regularizers(layer)
         kept = [extra for r in regularizers.values() for extra in r.layers]
@@ -59,9 +61,11 @@ class Inversion:
         C = s.net.strength(name) if self.C == "depth" else self.C
         target = target.repeat_interleave(len(seeds), 0)
         objective = FeatureDistance(name, target, mask, C, self.p)
+        panel = Panel(s, elements)
         solution = s.solve(objective, elements, self.start, cut, regularizers)
         error = s.measure(objective, solution.x, cut)
         rows = inversion_rows(s, solution, elements, error)
+        panel.add(rows, solution.x)
         if self.window:
             self._box(s, layer, target, solution.x, rows)
         return s.recorder.results(solution, elements, rows, "error")

@@ -11,6 +11,7 @@ from visprior.errors import UserError, choice
 from visprior.moment import Solution
 from visprior.net.representation import Layer
 from visprior.services import Elements, Services
+from visprior.task.classify import Panel
 from visprior.task.direction import axis_of, chosen_channels, direction_of, numbers
 from visprior.task.maximum import find_maxima
 from visprior.task.mosaic import mosaic_terms
@@ -67,10 +68,12 @@ class Maximization:
         regularizers = s.regularizers(s.layer(objective.layers[0]))
         extra = [name for r in regularizers.values() for name in r.layers]
         cut = s.cut([*objective.layers, *extra])
+        panel = Panel(s, elements)
         solution = s.solve(objective, elements, self.start, cut, regularizers)
         value = s.measure(objective, solution.x, cut)
         self._advise(s, solution, value, objective.layers[0])
         rows = activation_rows(s, solution, elements, value, "activation")
+        panel.add(rows, solution.x)
         return s.recorder.results(solution, elements, rows, "activation")
 
     def _channels(self, s: Services) -> tuple[list[Term], Elements]:
@@ -78,6 +81,8 @@ class Maximization:
         channels, names = chosen_channels(s, layer)
         elements = self._elements(s, names)
         repeats = len(elements.seeds) // len(channels)
+        if layer.shape == (len(s.net.class_names),):
+            elements.classes = [s.net.class_names[c] for c in channels for _ in range(repeats)]
         count = layer.shape[axis_of(layer)]
         direction = s.to_device(one_hot(channels, count).repeat_interleave(repeats, 0))
         term = Term(s.cfg.layer, direction, self._place(layer, self.where), 1.0, 0.0, self.score)
