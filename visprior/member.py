@@ -28,7 +28,7 @@ def member(group: str, spec: Any, trust: Any = ()) -> tuple[str, Any]:
     for key, value in given.items():
         if key not in node:
             raise UserError(
-                f"unknown key '{group}.{key}' of {name}{did_you_mean(key, map(str, node))}"
+                f"unknown key '{group}.{key}' of {name}{did_you_mean(key, [str(k) for k in node])}"
             )
         node[key] = value
     return name, build(node, trust)

@@ -111,9 +111,9 @@ class Panel:
         """To the row of each image, for every network NET:
 
         NET_top1, NET_topK (0 or 1): the target's class is the likeliest, among the K likeliest;
-        NET_class, NET_probability: what it sees; NET_target_probability; NET_photograph_top1, ...,
-        _class: the same of the photograph. cross_top1, cross_topK: means over the networks that are not the
-        run's own.
+        NET_class, NET_probability: what it sees; NET_target_probability. NET_photograph_top1,
+        _topK and _class: the same of the photograph. cross_top1, cross_topK: means over the
+        networks that are not the run's own.
         """
         if not self.judges:
             return
