@@ -30,6 +30,7 @@ class Schedule:
         `tasks` keeps a stage for the tasks named. steps: shortens all stages in proportion.
         per_pixel: multiplies the step size by the area of the network's input (facts 1.4).
         cumulative: the scales multiply from stage to stage (1.1 then 1.2 = 1.32).
+        step_size: of the first stage; those of the others change in proportion.
         octaves: false takes all steps at scale 1 and at the first stage's step size.
 
     Errors: UserError for an unknown key, a count below 1, or a scale below 1.
@@ -42,6 +43,7 @@ class Schedule:
         per_pixel: bool = False,
         cumulative: bool = True,
         octaves: bool = True,
+        step_size: float | None = None,
     ) -> None:
         if not stages:
             raise UserError(
@@ -51,7 +53,7 @@ class Schedule:
             raise UserError(f"schedule.steps must be a whole number >= 1, got {steps}")
         for i, stage in enumerate(stages):
             self._check(i, stage)
-        self.specs = stages
+        self.specs = stages if step_size is None else _rescaled(stages, step_size)
         self.steps = steps
         self.per_pixel = per_pixel
         self.cumulative = cumulative
@@ -97,6 +99,17 @@ class Schedule:
                     )
                 )
         return stages
+
+
+def _rescaled(stages: list[dict[str, Any]], step_size: float) -> list[dict[str, Any]]:
+    """Stages with their step sizes in proportion, the first one's as given."""
+    if not isinstance(step_size, int | float) or step_size <= 0:
+        raise UserError(f"schedule.step_size must be a number > 0, got {step_size}")
+    sizes = [stage["step_size"] for stage in stages]
+    if not all(isinstance(size, int | float) for size in sizes) or not sizes[0] > 0:
+        raise UserError(f"schedule.step_size needs stages with plain step sizes, got {sizes}")
+    factor = step_size / sizes[0]
+    return [stage | {"step_size": stage["step_size"] * factor} for stage in stages]
 
 
 def _shorten(counts: list[int], total: int | None) -> list[int]:
