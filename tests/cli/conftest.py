@@ -14,7 +14,8 @@ from imageio.v3 import imwrite
 
 from visprior import cli, services
 
-QUICK = ["layer=relu1_1", "size=32", "schedule.steps=3", "metric.spectrum=false"]
+QUICK = ["layer=relu1_1", "size=32", "schedule.steps=3"]
+QUICK += ["metric.spectrum=false", "metric.ssim=false"]
 
 
 @dataclass

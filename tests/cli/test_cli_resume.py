@@ -18,7 +18,8 @@ def same_results(a: Path, b: Path) -> bool:
     return all((a / name).read_bytes() == (b / name).read_bytes() for name in [*SAME, "curves.csv"])
 
 
-@pytest.mark.parametrize("step", [3, 6])  # within the first stage; at the first step of the second
+# Within the first stage; before the first step of the second.
+@pytest.mark.parametrize("step", [pytest.param(3, marks=pytest.mark.slow), 6])
 def test_a_killed_run_goes_on_to_the_same_bits(quick, command, outputs, own, step):
     args = [*QUICK, *LONGER, *own("Once", step=step, number=int(signal.SIGKILL))]
     code = "from visprior.cli import main; main()"
