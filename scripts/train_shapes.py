@@ -49,11 +49,11 @@ class Recipe:
 
 RECIPES = {
     "shapes_vgg": Recipe(steps=3000, rate=0.03),
-    "shapes_vgg_robust": Recipe(steps=1000, rate=0.02, radius=2.0, start="shapes_vgg"),
-    "shapes_alex": Recipe(steps=2000, rate=0.03),
-    "shapes_mobilenet": Recipe(steps=1500, rate=0.15),
-    "shapes_densenet": Recipe(steps=1500, rate=0.15),
-    "shapes_densenet_no4": Recipe(steps=1500, rate=0.15, unseen=UNSEEN),
+    "shapes_vgg_robust": Recipe(steps=700, rate=0.02, radius=2.0, start="shapes_vgg"),
+    "shapes_alex": Recipe(steps=1200, rate=0.03),
+    "shapes_mobilenet": Recipe(steps=1000, rate=0.15),
+    "shapes_densenet": Recipe(steps=900, rate=0.15),
+    "shapes_densenet_no4": Recipe(steps=900, rate=0.15, unseen=UNSEEN),
 }
 
 
@@ -112,7 +112,7 @@ def pictures(split: str, size: int, count: int, unseen: int | None) -> tuple[Ten
 
 
 def draw_batch(x: Tensor, y: Tensor, size: int, seed: int, step: int) -> tuple[Tensor, Tensor]:
-    """The batch of a step: random pictures, padded by an eighth and cropped, some mirrored."""
+    """The batch of a step: random pictures, padded by a sixteenth a side and cropped, some mirrored."""
     g = torch.Generator().manual_seed(seed * 1_000_003 + step)
     rows = torch.randint(len(x), (size,), generator=g)
     labels, pad = y[rows], x.shape[-1] // 16

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from visprior import sweep_folder
 from visprior.arguments import prepare
 from visprior.config import config_dir, register
-from visprior.errors import RunFailed, UserError, of_storage, one_line, shown, storage_line
+from visprior.errors import RunFailed, UserError, choice, of_storage, one_line, shown, storage_line
 from visprior.explain import explain
 
 register()
@@ -150,6 +150,46 @@ def layers() -> None:
     net = sys.argv[1] if "=" in sys.argv[1] else f"net={sys.argv[1]}"
     sys.argv[1:] = [net, *sys.argv[2:]]  # as visprior would have it, for the wording of errors
     sys.exit(_guarded(_layers))
+
+
+def data() -> None:
+    """visprior-data [FILE.png] [key=value ...]: a sheet of the data set shapes10, or its pictures.
+
+    split=train|test size=64 seed=0 columns=10, of the sheet;
+    folder=FOLDER length=1000 write FOLDER/SPLIT/CLASS/NUMBER.png instead, as ImageFolder reads it
+    """
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        _usage("visprior-data [FILE.png] [key=value ...]", data.__doc__)
+    sys.exit(_guarded(lambda: _data(sys.argv[1:])))
+
+
+def _data(arguments: list[str]) -> None:
+    given = {}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        given[key if equals else "file"] = value if equals else key
+    usual = {"split": "test", "size": "64", "seed": "0", "columns": "10", "length": "1000"}
+    for key in given:
+        choice("visprior-data: key", key, [*usual, "file", "folder"])
+    wanted = {**usual, **given}
+    numbers = {k: _whole(k, wanted[k]) for k in ("size", "seed", "columns", "length")}
+    from visprior.data.command import image_folder, preview
+    from visprior.data.shapes10 import Shapes10
+
+    size, seed, length = (numbers[key] for key in ("size", "seed", "length"))
+    shapes10 = Shapes10(wanted["split"], size, length, seed)
+    folder, file = wanted.get("folder"), Path(wanted.get("file", "shapes10.png"))
+    if folder:
+        image_folder(Path(folder), shapes10)
+    else:
+        preview(file, shapes10, max(1, numbers["columns"]))
+    print(folder or file)
+
+
+def _whole(key: str, text: str) -> int:
+    if not text.isdecimal():
+        raise UserError(f"{key} must be a whole number >= 0, got {text}")
+    return int(text)
 
 
 def _usage(usage: str, text: str | None) -> None:
