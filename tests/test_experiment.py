@@ -57,7 +57,7 @@ def net(cfg: DictConfig) -> Representation:
 
 
 def test_every_figure_has_a_file():
-    assert sorted([*PAPERS, "smoke"]) == NAMES
+    assert {*PAPERS, "smoke"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
