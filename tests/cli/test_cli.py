@@ -14,8 +14,8 @@ KNOWN_LAYERS = "allowed: conv1_1, relu1_1"
 BEFORE_THE_RUN = [
     ("net=vgg91", "no 'vgg91' in group 'net'; did you mean 'vgg19'"),
     ("task=inverson", "no 'inverson' in group 'task'; did you mean 'inversion'?"),
-    ("regularizer=tvv", "no 'tvv' in group 'regularizer'; did you mean 'tv'?"),
-    ("regularizer=[tv,tvv]", "no 'tvv' in group 'regularizer'; did you mean 'tv'?"),
+    ("regularizer=tvv", "no 'tvv' in group 'regularizer'; did you mean 'tv'"),
+    ("regularizer=[tv,tvv]", "no 'tvv' in group 'regularizer'; did you mean 'tv'"),
     ("optimizer=zzz", "no 'zzz' in group 'optimizer'; allowed: adam, "),
     ("+experiment=nope", "no 'nope' in group 'experiment'; "),
     ("experiment=smoke", "nothing is chosen in group 'experiment' yet; +experiment=smoke adds it"),
