@@ -15,14 +15,23 @@ THUMBNAILS = 4  # of one job
 
 
 def write_index(
-    folder: Path, jobs: Sequence[Job], sweep: Sweep, title: str, plots: Sequence[Path]
+    folder: Path,
+    jobs: Sequence[Job],
+    sweep: Sweep,
+    title: str,
+    plots: Sequence[Path],
+    tabulated: str = "",
 ) -> Path:
-    """Write folder/index.html and return its path. Everything it shows is inside the folder."""
+    """Write folder/index.html and return its path. Everything it shows is inside the folder.
+
+    tabulated: HTML of a table that was asked for.
+    """
     sheet = folder / "sheet.png"
     parts = [f"<p>{_counts(jobs)} · <a href='results.csv'>results.csv</a></p>", _constants(jobs)]
     if source := thumbnail(sheet, 4000, 2000):
         image = f"<img src='{source}' alt='contact sheet'>"
         parts.append(f"<div class='sheet'><a href='sheet.png'>{image}</a></div>")
+    parts.append(tabulated)
     if plots:
         images = "".join(picture(plot, folder, 320) for plot in plots)
         parts.append(f"<h2>Metrics</h2><div class='plots'>{images}</div>")

@@ -7,12 +7,13 @@ from pathlib import Path
 from visprior.errors import RunFailed, shown
 from visprior.record.picture import save_png
 from visprior.report.jobs import Job, read_jobs
-from visprior.report.layout import Sweep, find_sweep, lay_out, report_settings, short_names
+from visprior.report.layout import Layout, Sweep, find_sweep, lay_out, report_settings, short_names
 from visprior.report.overview import write_index
 from visprior.report.plan import plan_sheet
 from visprior.report.plots import write_plots
 from visprior.report.results import write_results
 from visprior.report.sheet import USUAL, draw_sheet
+from visprior.report.table import table_html, tabulate, unknown_metrics, write_table
 
 
 def report(folder: Path) -> list[Job]:
@@ -32,7 +33,8 @@ def report(folder: Path) -> list[Job]:
     height = int(settings.get("height") or USUAL)
     save_png(folder / "sheet.png", draw_sheet(plan, title, height))
     plots = write_plots(folder / "plots", jobs, sweep)
-    index = write_index(folder, jobs, sweep, title, plots)
+    tabulated = _table(folder, jobs, layout, list(settings.get("table") or []))
+    index = write_index(folder, jobs, sweep, title, plots, tabulated)
     logging.getLogger("visprior").info("report: %s", shown(index))
     if bad := [i for i, job in enumerate(jobs) if not job.finished]:
         names, values = short_names(sweep.keys), sweep.values[bad[0]]
@@ -40,6 +42,18 @@ def report(folder: Path) -> list[Job]:
         why = f"{which}: {jobs[bad[0]].why}" if which else jobs[bad[0]].why
         raise RunFailed(f"{len(bad)} of {len(jobs)} jobs failed: {why}")
     return jobs
+
+
+def _table(folder: Path, jobs: Sequence[Job], layout: Layout, metrics: list[str]) -> str:
+    """table.csv of the metrics that report.table names; the same as HTML."""
+    for line in unknown_metrics(jobs, metrics):
+        logging.getLogger("visprior").warning(line)
+    known = [metric for metric in metrics if any(metric in job.summary for job in jobs)]
+    if not known:
+        return ""
+    found = tabulate(jobs, layout, known)
+    write_table(folder / "table.csv", found)
+    return table_html(found)
 
 
 def _title(jobs: Sequence[Job], sweep: Sweep) -> str:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from visprior.errors import UserError, did_you_mean
 from visprior.member import member
 from visprior.metric.agreement import Verdict, verdict
+from visprior.net.cut import Cut
 from visprior.net.representation import Representation
 from visprior.services import Elements, Services
 
@@ -24,12 +25,13 @@ class Judge:
     name: str  # in the names of the metrics
     net: Representation
     own: bool  # the run's own
+    _cut: Cut | None = None
 
     def __call__(self, s: Services, x: Tensor, k: int) -> Verdict:
         """Of images (B, C, H, W) in grey levels, as they would be saved, at the net's own size."""
         if x.shape[1] != self.net.channels:
             raise UserError(f"{self.name} takes {self.net.channels} channels, not {x.shape[1]}")
-        cut = self.net.cut(["logits"], s.device)
+        self._cut = cut = self._cut or self.net.cut(["logits"], s.device)
         logits = []
         with torch.no_grad():
             for part in x.split(BATCH):
@@ -112,7 +114,7 @@ class Panel:
 
         NET_top1, NET_topK (0 or 1): the target's class is the likeliest, among the K likeliest;
         NET_class, NET_probability: what it sees; NET_target_probability. NET_photograph_top1,
-        _topK and _class: the same of the photograph. cross_top1, cross_topK: means over the
+        _topK and _class: the same of the photograph. cross_top1, cross_topk: means over the
         networks that are not the run's own.
         """
         if not self.judges:
@@ -126,8 +128,9 @@ class Panel:
         others = [judge.name for judge in self.judges if not judge.own]
         for b, row in enumerate(rows):
             row |= {key: values[b] for key, values in columns.items()}
-            for key in dict.fromkeys(("top1", f"top{self.k}")) if others else ():
-                row[f"cross_{key}"] = sum(row[f"{name}_{key}"] for name in others) / len(others)
+            for key, own in (("cross_top1", "top1"), ("cross_topk", f"top{self.k}")):
+                if others:
+                    row[key] = sum(row[f"{name}_{own}"] for name in others) / len(others)
 
     def _columns(self, said: Verdict, prefix: str) -> dict[str, list[Any]]:
         of_target = said.probabilities.gather(1, self.targets[:, None])[:, 0]

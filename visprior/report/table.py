@@ -1,0 +1,66 @@
+"""Chosen metrics by the axes of the sheet: the table of a paper."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from visprior.errors import did_you_mean
+from visprior.record.files import write_bytes
+from visprior.record.page import table, value_cell
+from visprior.report.jobs import Job
+from visprior.report.layout import Layout, axis_labels, short_names, spoken
+from visprior.report.results import metric_names
+
+
+class Table(NamedTuple):
+    """Headings, and lines of as many cells: labels, then numbers (None where there is none)."""
+
+    headings: list[str]
+    lines: list[list[str | float | None]]
+
+
+def tabulate(jobs: Sequence[Job], layout: Layout, metrics: Sequence[str]) -> Table:
+    """A line for each row of the sheet, a column for each of its columns and each metric.
+
+    Several jobs of one cell (seeds) are averaged.
+    """
+    across = axis_labels(layout.column_keys, layout.columns, short_names(layout.column_keys))
+    names = short_names(layout.row_keys)
+    headings = [names[key] for key in layout.row_keys]
+    headings += [" ".join(filter(None, (label, m))) for label in across for m in metrics]
+    lines: list[list[str | float | None]] = []
+    for row in layout.rows:
+        cells = [layout.cells.get((row, column), []) for column in layout.columns]
+        numbers = [_mean([jobs[i] for i in cell], m) for cell in cells for m in metrics]
+        lines.append([*map(spoken, row), *numbers])
+    return Table(headings, lines)
+
+
+def _mean(jobs: Sequence[Job], metric: str) -> float | None:
+    values = [job.summary.get(metric) for job in jobs]
+    numbers = [float(v) for v in values if isinstance(v, int | float)]
+    return sum(numbers) / len(numbers) if numbers else None
+
+
+def unknown_metrics(jobs: Sequence[Job], metrics: Sequence[str]) -> list[str]:
+    """A sentence for each metric that no job has."""
+    known = metric_names(jobs)
+    missing = [m for m in metrics if m not in known]
+    return [f"report.table: no job has '{m}'{did_you_mean(m, known)}" for m in missing]
+
+
+def write_table(path: Path, found: Table) -> None:
+    """As CSV."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(found.headings)
+    writer.writerows([["" if v is None else v for v in line] for line in found.lines])
+    write_bytes(path, buffer.getvalue().encode())
+
+
+def table_html(found: Table) -> str:
+    """For the page of the sweep."""
+    rows = [[value_cell(v) for v in line] for line in found.lines]
+    return f"<h2>Table</h2><p><a href='table.csv'>table.csv</a></p>{table(found.headings, rows)}"
