@@ -33,6 +33,21 @@ def stages(name: str, other: str) -> ListConfig:
     return OmegaConf.load(folder / f"{name if known else other}.yaml").schedule.stages
 
 
+def figure_layers(net: str, kind: str) -> str:
+    """A comma-separated list for a sweep: all, linear or convolutions (configs/figure_layers.yaml).
+
+    Of a net without a list, the layers that every net names.
+    """
+    lists = OmegaConf.load(Path(config_dir()) / "figure_layers.yaml")
+    layers = [str(name) for name in lists.get(net, lists.others)]
+    if net in lists and kind != "all":
+        starts = ("conv", "fc") if kind == "linear" else ("conv",)
+        layers = [name for name in layers if name.startswith(starts)]
+    elif kind == "convolutions":
+        layers = layers[:-1]
+    return ",".join(layers)
+
+
 @dataclass
 class Record:
     """What is written while a job runs, and how pictures are shown."""
@@ -111,4 +126,4 @@ def register() -> None:
     OmegaConf.register_new_resolver("slug", slug, replace=True)
     OmegaConf.register_new_resolver("visprior.version", lambda: __version__, replace=True)
     OmegaConf.register_new_resolver("stages", stages, replace=True)
-    OmegaConf.register_new_resolver("visprior.version", lambda: __version__, replace=True)
+    OmegaConf.register_new_resolver("figure_layers", figure_layers, replace=True)
