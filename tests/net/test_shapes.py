@@ -140,7 +140,7 @@ def test_weights_from_a_file_and_random(make_net: Make, tmp_path: Path) -> None:
         assert not torch.equal(value, drawn[key]) or key.endswith("bias")
     with pytest.raises(UserError, match=r"weights=defualt: no such file; did you mean"):
         make_net("shapes_vgg", weights="defualt").cut(["relu2_1"], "cpu")
-    with pytest.raises(UserError, match="weights .* 'fc6.bias' has shape"):
+    with pytest.raises(UserError, match=r"'fc6.bias' has shape"):
         make_net("shapes_alex", weights=str(copied)).cut(["relu1"], "cpu")
 
 
