@@ -44,6 +44,7 @@ def _job(cfg: DictConfig) -> float | None:
     if in_sweep:
         log.info(sweep_folder.headline(int(hydra_cfg.job.num), list(hydra_cfg.overrides.task)))
     try:
+        _check_trust(cfg, list(hydra_cfg.overrides.task))
         from visprior.experiment import run
 
         return run(cfg, folder, choices=OmegaConf.to_container(hydra_cfg.runtime.choices))
@@ -55,6 +56,12 @@ def _job(cfg: DictConfig) -> float | None:
         code = _tell(error, folder)
         _codes.append(1 if in_sweep else code)
         return float("nan")
+
+
+def _check_trust(cfg: DictConfig, overrides: list[str]) -> None:
+    """Only who types the command may trust code; a YAML file from elsewhere may not trust itself."""
+    if cfg.trust and not any(o.lstrip("+").startswith("trust=") for o in overrides):
+        raise UserError(f"trust={list(cfg.trust)} stands in a file; give it on the command line")
 
 
 def _tell(error: Exception, folder: Path) -> int:

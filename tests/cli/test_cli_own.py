@@ -37,6 +37,14 @@ def test_own_yaml_under_a_name_that_is_taken(quick, outputs):
     assert result.error.startswith("'conf/regularizer/tv.yaml' would not be read: visprior has a")
 
 
+def test_a_file_may_not_trust_itself(quick, outputs):
+    Path("conf/experiment").mkdir(parents=True)
+    Path("conf/experiment/lent.yaml").write_text("# @package _global_\ntrust: [my_parts]\n")
+    result = quick("--config-dir=conf", "+experiment=lent")
+    assert result.code == 2
+    assert result.error == "trust=['my_parts'] stands in a file; give it on the command line"
+
+
 def test_own_class_without_trust(quick, own):
     result = quick(*own("Pull", weight=1), "trust=[]")
     assert result.code == 2
