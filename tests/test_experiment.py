@@ -184,3 +184,18 @@ def test_the_first_and_the_last_job_run(name, tmp_path):
         plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
         assert run(plain, tmp_path / str(n), choices) is not None
         assert json.loads((tmp_path / str(n) / "run.json").read_text())["status"] == "finished"
+
+
+def test_table1_has_the_class_of_every_picture_and_what_the_other_net_sees(tmp_path):
+    small = ["size=32", "schedule.steps=2", "net.weights=random"]
+    judges = ["{net: shapes_vgg, weights: random, size: [32,32]}"]
+    judges += ["{net: shapes_mobilenet, weights: random, size: [32,32]}"]
+    cfg = composed("baust_table1", *small, f"metric.classify_with=[{','.join(judges)}]")
+    plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    run(plain, tmp_path, {"task": "inversion", "net": "own"})
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert len({row["class"] for row in metrics["images"]}) == 10
+    summary = metrics["summary"]
+    both = (summary["shapes_vgg_top3"] + summary["shapes_mobilenet_top3"]) / 2
+    assert summary["cross_topk"] == pytest.approx(both)
+    assert 0 <= summary["cross_top1"] <= summary["cross_topk"] <= 1

@@ -20,7 +20,8 @@ def member(group: str, spec: Any, trust: Any = ()) -> tuple[str, Any]:
 
     Errors: UserError when there is no such member, or it has no such key.
     """
-    given = dict(spec) if isinstance(spec, dict | DictConfig) else {group: spec}
+    pairs = spec.items() if isinstance(spec, dict | DictConfig) else [(group, spec)]
+    given: dict[str, Any] = {str(key): value for key, value in pairs}
     name = given.pop(group, None)
     if not isinstance(name, str):
         raise UserError(f"a {group} is a name or {{{group}: NAME, key: value}}, got {spec}")

@@ -41,3 +41,20 @@ def test_stages_for_some_tasks():
 def test_refuses(stages, message):
     with pytest.raises(UserError, match=message):
         Schedule(stages)
+
+
+def test_step_size_is_that_of_the_first_stage():
+    stages = Schedule(STAGES, step_size=4.0).stages("inversion")
+    assert [s.step_size.start for s in stages] == pytest.approx([4.0, 0.4])
+
+
+@pytest.mark.parametrize("step_size", [0, -1, "big"])
+def test_step_size_must_be_positive(step_size):
+    with pytest.raises(UserError, match=r"schedule\.step_size must be a number > 0"):
+        Schedule(STAGES, step_size=step_size)
+
+
+def test_step_size_does_not_fit_ramps():
+    ramp = {"steps": 5, "step_size": {"from": 1, "to": 2}}
+    with pytest.raises(UserError, match="plain step sizes"):
+        Schedule([ramp], step_size=1.0)

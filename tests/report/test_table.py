@@ -1,0 +1,35 @@
+"""Metrics by the axes of the sheet."""
+
+import csv
+
+from visprior.report.jobs import read_jobs
+from visprior.report.sweep import report
+
+
+def test_rows_and_columns_are_the_sheets(make_job, tmp_path, caplog):
+    asked = {"rows": ["regularizer"], "columns": ["net"], "table": ["top1", "topk", "tpo1"]}
+    values = {("[]", "a"): 0.1, ("[]", "b"): 0.2, ("[tv,l2]", "a"): 0.3}
+    for n, ((regularizer, net), top1) in enumerate(values.items()):
+        overrides = [f"regularizer={regularizer}", f"net={net}"]
+        make_job(n, overrides, report=asked, summary={"top1": top1, "topk": 0.5})
+    report(tmp_path)
+    with (tmp_path / "table.csv").open() as file:
+        lines = list(csv.reader(file))
+    assert lines == [
+        ["regularizer", "a top1", "a topk", "b top1", "b topk"],
+        ["none", "0.1", "0.5", "0.2", "0.5"],
+        ["tv + l2", "0.3", "0.5", "", ""],
+    ]
+    assert "no job has 'tpo1'; did you mean" in caplog.text
+    assert "<h2>Table</h2>" in (tmp_path / "index.html").read_text()
+
+
+def test_seeds_are_averaged_and_no_table_is_the_default(make_job, tmp_path):
+    asked = {"rows": ["task.C"], "columns": [], "table": ["error"]}
+    for n, error in enumerate((0.1, 0.3)):
+        make_job(n, [f"task.C={300}", f"seed={n}"], report=asked, summary={"error": error})
+    for n, error in ((2, 0.5), (3, 0.7)):
+        make_job(n, [f"task.C={20}", f"seed={n}"], report=asked, summary={"error": error})
+    report(tmp_path)
+    assert (tmp_path / "table.csv").read_text().splitlines() == ["C,error", "300,0.2", "20,0.6"]
+    assert len(read_jobs(tmp_path)) == 4
