@@ -186,6 +186,7 @@ def test_the_first_and_the_last_job_run(name, tmp_path):
         assert json.loads((tmp_path / str(n) / "run.json").read_text())["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_table1_has_the_class_of_every_picture_and_what_the_other_net_sees(tmp_path):
     small = ["size=32", "schedule.steps=2", "net.weights=random"]
     judges = ["{net: shapes_vgg, weights: random, size: [32,32]}"]
