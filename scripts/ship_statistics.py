@@ -3,7 +3,8 @@
     python scripts/ship_statistics.py shapes_vgg shapes_alex      (no names: all that have weights)
 
 Maxima, means, deviations and nine examples of every channel in every layer that the YAML file names
-or that is a vector, over 2000 training pictures: visprior/weights/NAME.statistics.safetensors, and .json to read.
+or that is a vector, over 2000 training pictures: visprior/weights/NAME.statistics.safetensors, and
+.json to read.
 To be made again whenever weights change; statistics of other weights are not used.
 """
 
