@@ -9,7 +9,7 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: setup ## Set up what is needed and compute a first pre-image
-	$(BIN)/visprior
+	$(BIN)/visprior size=160
 
 setup: $(READY) ## Create .venv with the tested versions
 

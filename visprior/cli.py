@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -44,7 +45,7 @@ def _job(cfg: DictConfig) -> float | None:
     if in_sweep:
         log.info(sweep_folder.headline(int(hydra_cfg.job.num), list(hydra_cfg.overrides.task)))
     try:
-        _check_trust(cfg, list(hydra_cfg.overrides.task))
+        _check_trust(cfg, OmegaConf.to_container(hydra_cfg.overrides.task, resolve=False))
         from visprior.experiment import run
 
         return run(cfg, folder, choices=OmegaConf.to_container(hydra_cfg.runtime.choices))
@@ -58,8 +59,8 @@ def _job(cfg: DictConfig) -> float | None:
         return float("nan")
 
 
-def _check_trust(cfg: DictConfig, overrides: list[str]) -> None:
-    """Only who types the command may trust code; a YAML file from elsewhere may not trust itself."""
+def _check_trust(cfg: DictConfig, overrides: Any) -> None:
+    """Only who types the command may trust code; a YAML file may not trust itself."""
     if cfg.trust and not any(o.lstrip("+").startswith("trust=") for o in overrides):
         raise UserError(f"trust={list(cfg.trust)} stands in a file; give it on the command line")
 

@@ -38,7 +38,7 @@ def figure_layers(net: str, kind: str) -> str:
 
     Of a net without a list, the layers that every net names.
     """
-    lists = OmegaConf.load(Path(config_dir()) / "figure_layers.yaml")
+    lists: Any = OmegaConf.load(Path(config_dir()) / "figure_layers.yaml")
     layers = [str(name) for name in lists.get(net, lists.others)]
     if net in lists and kind != "all":
         starts = ("conv", "fc") if kind == "linear" else ("conv",)
@@ -102,7 +102,7 @@ class RunConfig:
     param: Any = None
     optimizer: Any = None
     schedule: Any = None
-    layer: Any = "relu2_2"
+    layer: Any = "middle"
     image: Any = "astronaut"
     data: Any = None
     sample: Sample = field(default_factory=Sample)

@@ -24,9 +24,7 @@ def test_a_sweep_and_its_report(quick, outputs):
     assert result.err.count("random weights") == 1
     assert "\t#" not in result.err  # Hydra's own lines
     names = [run.name for run in runs(outputs)]
-    assert names[0].startswith(
-        "0_layer=relu1_1,metric.spectrum=False,metric.ssim=False,regularizer"
-    )
+    assert names[0].startswith("0_layer=relu1_1,metric.spectrum=False,metric.ssim=False,net=vgg19,")
     table = rows(folder)
     assert [(row["layer"], row["regularizer.tv.weight"]) for row in table] == [
         ("relu1_1", "0.1"), ("relu1_1", "1"), ("relu1_2", "0.1"), ("relu1_2", "1"),

@@ -77,7 +77,13 @@ def transcription(phi, mean, x, target, offsets, lr0):
 
 def test_a_whole_run(compose_job, tmp_path, caplog):
     caplog.set_level(logging.ERROR)
-    overrides = ["layer=relu2_1", f"size={SIZE}", f"regularizer.jitter.T={T}", "net.seed=3"]
+    overrides = [
+        "net=vgg19",
+        "layer=relu2_1",
+        f"size={SIZE}",
+        f"regularizer.jitter.T={T}",
+        "net.seed=3",
+    ]
     cfg = compose_job(*overrides)
     s = Services(cfg, tmp_path, NoRecord())  # pyright: ignore[reportArgumentType]
     cut = s.cut(["relu2_1"])

@@ -7,7 +7,7 @@ from visprior.errors import UserError
 from visprior.experiment import run
 from visprior.record.files import read_json
 
-QUICK = ["size=48", "schedule.steps=12", "metric.spectrum=false"]
+QUICK = ["net=vgg19", "size=48", "schedule.steps=12", "metric.spectrum=false"]
 
 
 @pytest.fixture

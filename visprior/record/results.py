@@ -80,7 +80,7 @@ def write_sheet(folder: Path, rows: list[Row], main: str, title: str) -> None:
     """sheet.png and index.html over the images of a run."""
     from imageio.v3 import imread
 
-    columns = len(rows) if len(rows) <= 5 else min(8, round(len(rows) ** 0.5 * 1.4))
+    columns = _columns(len(rows))
     lines = [rows[i : i + columns] for i in range(0, min(len(rows), 256), columns)]
     cells = [[imread(folder / r.get("box", r["file"])) for r in line] for line in lines]
     captions = [[f"{r['label']} {short(r.get(main))}" for r in line] for line in lines]
@@ -106,3 +106,10 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
 def short(value: Any) -> str:
     """Three digits of a number, a dash for what is none."""
     return f"{value:.3g}" if isinstance(value, int | float) else "-"
+
+
+def _columns(count: int) -> int:
+    """Columns of a sheet: one row up to five pictures, else four to eight with the fewest gaps."""
+    if count <= 5:
+        return count
+    return min(range(4, 9), key=lambda n: (-count % n, abs(n - 1.4 * count**0.5)))
