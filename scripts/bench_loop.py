@@ -34,7 +34,7 @@ class Keep:
     def resume(self, device):
         return None
 
-    def describe(self, solver):
+    def describe(self, solver, device):
         self.solver = solver
 
     def watch(self, solver, labels):

@@ -69,7 +69,14 @@ def measure(overrides: list[str], images: list[str], size: int, net: list[str]) 
     """One row per layer: the summary of its metrics."""
     rows = []
     for layer in LAYERS:
-        keys = ["net=vgg19", f"layer={layer}", f"image=[{','.join(images)}]", f"size={size}", *net, *overrides]
+        keys = [
+            "net=vgg19",
+            f"layer={layer}",
+            f"image=[{','.join(images)}]",
+            f"size={size}",
+            *net,
+            *overrides,
+        ]
         with initialize_config_dir(config_dir(), version_base="1.3"):
             cfg = compose("config", overrides=keys)
         with tempfile.TemporaryDirectory() as folder:

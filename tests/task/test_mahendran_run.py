@@ -30,7 +30,7 @@ class NoRecord:
     def resume(self, device):
         return None
 
-    def describe(self, solver):
+    def describe(self, solver, device):
         self.solver = solver
 
     def watch(self, solver, labels):
