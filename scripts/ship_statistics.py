@@ -2,9 +2,8 @@
 
     python scripts/ship_statistics.py shapes_vgg shapes_alex      (no names: all that have weights)
 
-Maxima, means, deviations and nine examples of every channel in every layer that the YAML file names
-or that is a vector, over 2000 training pictures: visprior/weights/NAME.statistics.safetensors, and
-.json to read.
+Maxima, means, deviations and nine examples of every channel of every layer, over 2000 training
+pictures: visprior/weights/NAME.statistics.safetensors (120 bytes a channel), and .json to read.
 To be made again whenever weights change; statistics of other weights are not used.
 """
 
@@ -17,21 +16,18 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 
 import visprior
-from visprior.build import build
 from visprior.config import config_dir, register
 from visprior.experiment import run
 from visprior.record.statistics import NAME
 
 WEIGHTS = Path(visprior.__file__).parent / "weights"
-PICTURES = ["data=shapes10", "sample.split=train", "sample.count=2000"]
+PICTURES = ["layer=all", "data=shapes10", "sample.split=train", "sample.count=2000"]
 
 
 def measure(name: str, folder: Path) -> Path:
-    """Run task=statistics on a net's layers; the file."""
+    """Run task=statistics; the file."""
     with initialize_config_dir(config_dir(), version_base="1.3"):
         cfg = compose("config", overrides=["task=statistics", f"net={name}", *PICTURES])
-    layers = build(cfg.net).layers()
-    cfg.layer = [x.name for x in layers if x.name != x.node or len(x.shape) == 1]
     run(cfg, folder, {"task": "statistics", "net": name})
     return folder / NAME
 
