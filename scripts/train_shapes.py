@@ -112,7 +112,7 @@ def pictures(split: str, size: int, count: int, unseen: int | None) -> tuple[Ten
 
 
 def draw_batch(x: Tensor, y: Tensor, size: int, seed: int, step: int) -> tuple[Tensor, Tensor]:
-    """The batch of a step: random pictures, padded by a sixteenth a side and cropped, some mirrored."""
+    """The batch of a step: random pictures, padded by a sixteenth and cropped, some mirrored."""
     g = torch.Generator().manual_seed(seed * 1_000_003 + step)
     rows = torch.randint(len(x), (size,), generator=g)
     labels, pad = y[rows], x.shape[-1] // 16
