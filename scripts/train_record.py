@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
+from train_images import perturb
 
 import visprior
 from visprior.net.shapes import weights_file
@@ -55,8 +56,6 @@ def rows_of_classifier(model: nn.Module, unseen: int | None) -> dict[str, float]
 
 def attacked(training: Training, x: Tensor, y: Tensor) -> dict[str, float]:
     """Accuracy under five steps of ascent within L2 balls of these radii ([0, 1] scale)."""
-    from train_shapes import perturb
-
     model, device, found = training.model.eval(), training.device, {}
     for radius in (0.5, 1.0, 2.0):
         right = 0

@@ -9,7 +9,7 @@ go to visprior/weights/NET.safetensors, what is known about them to NET.json.
 
 import argparse
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -18,16 +18,15 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
+from train_images import draw_batch, perturb, pictures
 from train_record import write_files
 
 from visprior.build import build
 from visprior.config import config_dir
-from visprior.data.shapes10 import Shapes10
 from visprior.net.shapes import ShapesNet
 
 CHECKPOINT_SECONDS = 300
 UNSEEN = 4  # the class that shapes_densenet_no4 is never shown
-KEPT_FACING = 7  # a mirrored spiral would turn the other way: no flips
 
 
 @dataclass(frozen=True)
@@ -103,46 +102,6 @@ def initialise(model: nn.Module, seed: int, unseen: int | None) -> None:
             last.bias[unseen] = -6
 
 
-def pictures(split: str, size: int, count: int, unseen: int | None) -> tuple[Tensor, Tensor]:
-    """(n, 3, size, size) uint8 and (n,) classes, without the unseen class."""
-    data = Shapes10(split, size, count)
-    numbers = [i for i in range(count) if i % 10 != unseen]
-    parts = [data.batch(numbers[i : i + 500]) for i in range(0, len(numbers), 500)]
-    return torch.cat([x.byte() for x, _ in parts]), torch.cat([y for _, y in parts])
-
-
-def draw_batch(x: Tensor, y: Tensor, size: int, seed: int, step: int) -> tuple[Tensor, Tensor]:
-    """The batch of a step: random pictures, padded by a sixteenth and cropped, some mirrored."""
-    g = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    rows = torch.randint(len(x), (size,), generator=g)
-    labels, pad = y[rows], x.shape[-1] // 16
-    padded = F.pad(x[rows].float(), (pad,) * 4, mode="reflect")
-    places = torch.randint(2 * pad + 1, (size, 2), generator=g).tolist()
-    mirrored = (torch.rand(size, generator=g) < 0.5) & (labels != KEPT_FACING)
-    side = x.shape[-1]
-    crops = [padded[k, :, i : i + side, j : j + side] for k, (i, j) in enumerate(places)]
-    batch = torch.stack(crops)
-    return torch.where(mirrored.view(-1, 1, 1, 1), batch.flip(-1), batch), labels
-
-
-def perturb(model: nn.Module, x: Tensor, y: Tensor, radius: float, steps: int = 2) -> Tensor:
-    """x moved by projected gradient ascent of the loss within an L2 ball (Madry et al. 2018).
-
-    radius: in units of 255 grey levels; each step has length 0.75 radius.
-    """
-    radius = 255 * radius
-    delta = torch.zeros_like(x)
-    for _ in range(steps):
-        delta.requires_grad_()
-        (g,) = torch.autograd.grad(F.cross_entropy(model(x + delta), y), delta)
-        with torch.no_grad():
-            g = g / g.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1, 1)
-            delta = delta + 0.75 * radius * g
-            norm = delta.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
-            delta = (delta * (radius / norm.clamp(min=radius)) + x).clamp(0, 255) - x
-    return x + delta.detach()
-
-
 class Training:
     """A network, its optimiser, and where both are in the recipe."""
 
@@ -197,19 +156,21 @@ class Training:
         begun = saved = time.monotonic()
         before, total = self.seconds, self.recipe.steps
         bar = tqdm(total=total, initial=self.step, desc=self.name, mininterval=5)
-        while self.step < total:
-            batch, labels = draw_batch(x, y, self.recipe.batch, self.seed, self.step)
-            loss = self._advance(batch.to(self.device), labels.to(self.device))
-            self.step += 1
-            bar.update()
-            if self.step % 50 == 0:
-                bar.set_postfix(loss=f"{float(loss):.3f}")
-            self.seconds = before + time.monotonic() - begun
-            if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                self.save()
-                saved = time.monotonic()
-        bar.close()
-        self.save()
+        try:
+            while self.step < total:
+                batch, labels = draw_batch(x, y, self.recipe.batch, self.seed, self.step)
+                loss = self._advance(batch.to(self.device), labels.to(self.device))
+                self.step += 1
+                bar.update()
+                if self.step % 50 == 0:
+                    bar.set_postfix(loss=f"{float(loss):.3f}")
+                self.seconds = before + time.monotonic() - begun
+                if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    self.save()
+                    saved = time.monotonic()
+        finally:  # also after Ctrl-C
+            bar.close()
+            self.save()
 
     def _advance(self, x: Tensor, y: Tensor) -> Tensor:
         self.model.train()
@@ -239,7 +200,7 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     recipe = RECIPES[args.net]
     if args.steps:
-        recipe = Recipe(**{**vars(recipe), "steps": args.steps})
+        recipe = replace(recipe, steps=args.steps)
     training = Training(
         args.net, recipe, device if args.device == "auto" else args.device, args.seed
     )
