@@ -137,6 +137,7 @@ def check_target(cfg: DictConfig, phi: Representation, task: Maximization) -> No
         assert len(shape) == 3 and shape[0] >= task.filters
         return
     wanted = cfg.channel if OmegaConf.is_list(cfg.channel) else [cfg.channel]
+    wanted = [c for c in wanted if c != "all"]
     for channel in wanted:
         index = channel if isinstance(channel, int) else phi.class_index(channel)
         assert 0 <= index < shape[0]
