@@ -28,7 +28,7 @@ class Maximization:
     where: mean over positions, centre, [row, column], or mosaic (the paper's layout: many filters
     in one image). 1/Z = 10^4 / (M rho^2) for one position, with rho the receptive field and M the
     largest response, and 10^4 H W / (M rho^4) for a mean over positions, which weighs it as a
-    tiling by receptive fields would. C = 10 shows every class of the nets that ship; the paper's
+    tiling by receptive fields would. C = 6 shows every class of the nets that ship; the paper's
     figures have 1, with which textures stay grey there. M: a number, or auto: from `statistics` (a
     file or folder of task=statistics), those that ship with the net, or else measured on the
     built-in photographs.
@@ -40,7 +40,7 @@ class Maximization:
 
     def __init__(
         self,
-        C: Any = 10.0,
+        C: Any = 6.0,
         where: Any = "mean",
         score: str = "logit",
         M: Any = "auto",
