@@ -1,9 +1,12 @@
 """Statistics over a folder, what maximization takes from them, and the examples they name."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
 
+import visprior
 from visprior.build import build
 from visprior.data.source import Folder
 from visprior.errors import UserError
@@ -129,3 +132,22 @@ def test_the_box_holds_all_that_the_cell_sees(compose_job, tiny, photographs):
         rows, columns = (x.grad[0].abs().sum(0) > 0).nonzero(as_tuple=True)
         box = box_of(layer, cell, (24, 24))
         assert box == (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
+
+
+SHIPPED = sorted(Path(visprior.__file__).parent.glob("weights/*.statistics.safetensors"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name.split(".")[0])
+def test_shipped_statistics_are_of_the_shipped_weights(path, compose_job):
+    """If not: python scripts/ship_statistics.py NET"""
+    net = build(compose_job(f"net={path.name.split('.')[0]}").net)
+    assert net.statistics == path
+    found, file = load_statistics(path)
+    layer = net.layer("logits")
+    table = found.table(layer, net.cut(["logits"], "cpu"), file)
+    assert table.maximum.shape == layer.shape and set(found.layers) == {
+        x.name for x in net.layers()
+    }
+    # A class is excited most by a picture of it (names are CLASS_NUMBER).
+    best = [found.names[str(i)].split("_")[0] for i in table.image[:, 0].tolist()]
+    assert sum(b == c for b, c in zip(best, net.class_names, strict=True)) >= 9
