@@ -15,7 +15,6 @@ from torch import Tensor
 from visprior.build import build
 from visprior.data.source import Pictures, Sample, open_data
 from visprior.errors import UserError, choice
-from visprior.gradient import Gradient
 from visprior.hyper import Progress
 from visprior.moment import Solution
 from visprior.net.cut import Cut
@@ -23,10 +22,7 @@ from visprior.net.representation import Layer, Representation
 from visprior.picture import find_pictures, load_picture, unique_label
 from visprior.record.recorder import Recorder
 from visprior.regularizer.base import Regularizer, Scene
-from visprior.schedule.schedule import PRECISIONS, Schedule
-from visprior.solver import Solver
-from visprior.stream import Streams
-from visprior.task.start import KINDS, start_image
+from visprior.schedule.schedule import PRECISIONS
 
 log = logging.getLogger("visprior")
 
@@ -183,67 +179,9 @@ class Services:
         regularizers: dict[str, Regularizer],
     ) -> Solution:
         """Run the loop for these elements, or go on with it; its state and curves are recorded."""
-        schedule: Schedule = build(self.cfg.schedule, self.cfg.trust)
-        stages = schedule.stages(self.recorder.task)
-        if self.cfg.precision == "fp64" and any(stage.precision for stage in stages):
-            raise UserError("precision=fp64 runs every stage in fp64; take precision out of them")
-        batch = len(elements.seeds)
-        param = build(self.cfg.param, self.cfg.trust)
-        coupled = any(r.couples_images for r in regularizers.values())
-        gradient = Gradient(
-            cut,
-            objective,
-            regularizers,
-            param,
-            self.micro_batch(batch, coupled),
-            [False] * batch,
-            self.cfg.precision,
-        )
-        solver = Solver(
-            gradient=gradient,
-            regularizers=regularizers,
-            param=param,
-            optimizer=build(self.cfg.optimizer, self.cfg.trust),
-            stages=stages,
-            streams=Streams(elements.seeds, sum(s.steps for s in stages)),
-            size=self.size,
-            fill=list(self.net.mean),
-            per_pixel=schedule.per_pixel,
-        )
-        pictures = self._start_pictures(start, elements)
-        kind = start if start in KINDS else "image"
-        canvas = solver.canvas(stages[0])
-        x = start_image(kind, elements.seeds, canvas, list(self.net.mean), pictures)
-        moment = self.recorder.resume(self.device) or solver.begin(self.to_device(x))
-        self._rescue(solver, self.to_device(x), elements)
-        self.recorder.describe(solver, self.device)
-        return solver.solve(moment, self.recorder.watch(solver, elements.labels))
+        from visprior.launch import launch
 
-    def _start_pictures(self, start: str, elements: Elements) -> Tensor | None:
-        if start in KINDS:
-            return elements.pictures if start == "image" else None
-        pictures = [p for _, p in self.pictures(start)]
-        if len(pictures) not in (1, len(elements.seeds)):
-            raise UserError(
-                f"task.start={start} names {len(pictures)} pictures for "
-                f"{len(elements.seeds)} images"
-            )
-        return torch.cat(pictures).expand(len(elements.seeds), -1, -1, -1)
-
-    def _rescue(self, solver: Solver, z: Tensor, elements: Elements) -> None:
-        """Find images whose start has no gradient and send theirs through ReLU for a while."""
-        first = solver.progress(0)
-        stage = solver.stages[0]
-        dead = solver.gradient.silent(z, first, solver.streams, stage)
-        if not any(dead):
-            return
-        names = [n for n, d in zip(elements.labels, dead, strict=True) if d]
-        log.warning(
-            "%s: the start has no gradient (a dead ReLU); it is sent through ReLU for %d steps",
-            ", ".join(names[:8]) + (", ..." if len(names) > 8 else ""),
-            solver.gradient.rescue,
-        )
-        solver.gradient.dead = dead
+        return launch(self, objective, elements, start, cut, regularizers)
 
     def measure(self, objective: Any, x: Tensor, cut: Callable) -> Tensor:
         """The objective's measure at the final images, without jitter, (B,) on the CPU."""

@@ -1,0 +1,123 @@
+"""From the parts of a job to its run of the loop."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from visprior.build import build
+from visprior.errors import UserError
+from visprior.gradient import Gradient
+from visprior.moment import Solution
+from visprior.regularizer.base import Regularizer
+from visprior.schedule.schedule import Schedule
+from visprior.services import Elements, Services
+from visprior.solver import Solver
+from visprior.stream import Streams
+from visprior.task.start import KINDS, start_image
+
+log = logging.getLogger("visprior")
+
+# Below so many pixels a forward pass, a second thread costs more than it gives.
+_PIXELS_FOR_ONE_THREAD = 128 * 128
+
+
+def launch(
+    s: Services,
+    objective: Any,
+    elements: Elements,
+    start: str,
+    cut: Callable,
+    regularizers: dict[str, Regularizer],
+) -> Solution:
+    """Run the loop for these elements, or go on with it; its state and curves are recorded."""
+    solver = _solver(s, objective, elements, cut, regularizers)
+    pictures = _start_pictures(s, start, elements)
+    kind = start if start in KINDS else "image"
+    canvas = solver.canvas(solver.stages[0])
+    x = start_image(kind, elements.seeds, canvas, list(s.net.mean), pictures)
+    moment = s.recorder.resume(s.device) or solver.begin(s.to_device(x))
+    _rescue(solver, s.to_device(x), elements)
+    s.recorder.describe(solver, s.device)
+    with _threads(solver, s.device):
+        return solver.solve(moment, s.recorder.watch(solver, elements.labels))
+
+
+def _solver(
+    s: Services,
+    objective: Any,
+    elements: Elements,
+    cut: Callable,
+    regularizers: dict[str, Regularizer],
+) -> Solver:
+    schedule: Schedule = build(s.cfg.schedule, s.cfg.trust)
+    stages = schedule.stages(s.recorder.task)
+    if s.cfg.precision == "fp64" and any(stage.precision for stage in stages):
+        raise UserError("precision=fp64 runs every stage in fp64; take precision out of them")
+    batch = len(elements.seeds)
+    param = build(s.cfg.param, s.cfg.trust)
+    coupled = any(r.couples_images for r in regularizers.values())
+    gradient = Gradient(
+        cut,
+        objective,
+        regularizers,
+        param,
+        s.micro_batch(batch, coupled),
+        [False] * batch,
+        s.cfg.precision,
+    )
+    return Solver(
+        gradient=gradient,
+        regularizers=regularizers,
+        param=param,
+        optimizer=build(s.cfg.optimizer, s.cfg.trust),
+        stages=stages,
+        streams=Streams(elements.seeds, sum(stage.steps for stage in stages)),
+        size=s.size,
+        fill=list(s.net.mean),
+        per_pixel=schedule.per_pixel,
+    )
+
+
+@contextmanager
+def _threads(solver: Solver, device: torch.device) -> Iterator[None]:
+    """One thread for small images on a CPU: waiting for a second one takes longer than it works."""
+    before = torch.get_num_threads()
+    images = min(solver.gradient.micro_batch, len(solver.streams.seeds))
+    pixels = images * solver.size[0] * solver.size[1]
+    if device.type == "cpu" and pixels <= _PIXELS_FOR_ONE_THREAD:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _start_pictures(s: Services, start: str, elements: Elements) -> Tensor | None:
+    if start in KINDS:
+        return elements.pictures if start == "image" else None
+    pictures = [p for _, p in s.pictures(start)]
+    if len(pictures) not in (1, len(elements.seeds)):
+        raise UserError(
+            f"task.start={start} names {len(pictures)} pictures for {len(elements.seeds)} images"
+        )
+    return torch.cat(pictures).expand(len(elements.seeds), -1, -1, -1)
+
+
+def _rescue(solver: Solver, z: Tensor, elements: Elements) -> None:
+    """Find images whose start has no gradient and send theirs through ReLU for a while."""
+    first = solver.progress(0)
+    stage = solver.stages[0]
+    dead = solver.gradient.silent(z, first, solver.streams, stage)
+    if not any(dead):
+        return
+    names = [n for n, d in zip(elements.labels, dead, strict=True) if d]
+    log.warning(
+        "%s: the start has no gradient (a dead ReLU); it is sent through ReLU for %d steps",
+        ", ".join(names[:8]) + (", ..." if len(names) > 8 else ""),
+        solver.gradient.rescue,
+    )
+    solver.gradient.dead = dead
