@@ -85,6 +85,9 @@ def _guarded(command: Callable[[], object]) -> int:
     except KeyboardInterrupt as interrupt:
         _say(_how_to_go_on(*interrupt.args))
         return 130
+    except BrokenPipeError:  # head or grep -q has read enough; what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as error:
         line = _line(error)
         if line is None or _wants_traceback:

@@ -90,3 +90,9 @@ def test_ctrl_c_from_outside(outputs):
     assert running.returncode == 130
     assert err.splitlines()[-1] == f"visprior: interrupted; visprior resume={run} goes on"
     assert status(run)["status"] == "interrupted" and (run / "preimage.png").is_file()
+
+
+def test_a_reader_that_leaves_early_is_no_error(outputs):
+    pipe = f"'{BIN / 'visprior-layers'}' vgg19 | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", pipe], capture_output=True, text=True)
+    assert done.stdout.startswith("layer") and done.stderr == ""
