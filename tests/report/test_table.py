@@ -21,7 +21,9 @@ def test_rows_and_columns_are_the_sheets(make_job, tmp_path, caplog):
         ["tv + l2", "0.3", "0.5", "", ""],
     ]
     assert "no job has 'tpo1'; did you mean" in caplog.text
-    assert "<h2>Table</h2>" in (tmp_path / "index.html").read_text()
+    page = (tmp_path / "index.html").read_text()
+    assert "<h2>Table</h2>" in page and "table.png" in page
+    assert (tmp_path / "table.png").is_file()
 
 
 def test_seeds_are_averaged_and_no_table_is_the_default(make_job, tmp_path):

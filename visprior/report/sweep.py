@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from visprior.errors import RunFailed, shown
+from visprior.record.page import picture as thumbnail_of
 from visprior.record.picture import save_png
+from visprior.report.bars import write_bars
 from visprior.report.jobs import Job, read_jobs
 from visprior.report.layout import Layout, Sweep, find_sweep, lay_out, report_settings, short_names
 from visprior.report.overview import write_index
@@ -45,7 +47,7 @@ def report(folder: Path) -> list[Job]:
 
 
 def _table(folder: Path, jobs: Sequence[Job], layout: Layout, metrics: list[str]) -> str:
-    """table.csv of the metrics that report.table names; the same as HTML."""
+    """table.csv and table.png of the metrics that report.table names; both as HTML."""
     for line in unknown_metrics(jobs, metrics):
         logging.getLogger("visprior").warning(line)
     known = [metric for metric in metrics if any(metric in job.summary for job in jobs)]
@@ -53,7 +55,8 @@ def _table(folder: Path, jobs: Sequence[Job], layout: Layout, metrics: list[str]
         return ""
     found = tabulate(jobs, layout, known)
     write_table(folder / "table.csv", found)
-    return table_html(found)
+    bars = write_bars(folder / "table.png", found, known)
+    return table_html(found) + f"<div class='plots'>{thumbnail_of(bars, folder, 480)}</div>"
 
 
 def _title(jobs: Sequence[Job], sweep: Sweep) -> str:
