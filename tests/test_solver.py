@@ -82,7 +82,7 @@ def alone(parts, b):
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_batch_equals_single_runs(run_small, case):
-    """float64, one forward pass for the batch: 1e-8 grey levels after 20 steps (design, 2)."""
+    """float64, one forward pass for the batch: 1e-8 grey levels after 20 steps."""
     parts, rule, schedule = CASES[case]
     together = run_small(SEEDS, parts(), rule(), schedule)
     assert together.steps == 20 and not together.failures
@@ -276,7 +276,7 @@ def test_a_list_needs_one_number_per_image(run_small):
 
 
 def test_margins_lie_as_in_the_papers_program():
-    """An image is written at floor((T - 1) / 2) of a canvas of the mean colour (facts 1.3)."""
+    """An image is written at floor((T - 1) / 2) of a canvas of the mean colour (M&V 2016, code)."""
     x = torch.arange(16.0).view(1, 1, 4, 4)
     wide = on_canvas(x, (7, 7), [9.0])
     assert torch.equal(wide[..., 1:5, 1:5], x) and wide.sum() == x.sum() + 9 * (49 - 16)

@@ -6,7 +6,7 @@ from torch import Tensor
 def on_canvas(x: Tensor, canvas: tuple[int, int], fill: list[float]) -> Tensor:
     """The centre of x cut to a canvas, or x in the middle of a larger one of colour `fill`.
 
-    A margin of m pixels lies floor(m / 2) to the top and left (facts 1.3, 1.5).
+    A margin of m pixels lies floor(m / 2) to the top and left (M&V 2016, code).
     """
     for axis, n in ((-2, canvas[0]), (-1, canvas[1])):
         if x.shape[axis] > n:

@@ -32,7 +32,7 @@ class Gradient:
     through ReLU.
     """
 
-    rescue = 16  # steps (lucid's choice, facts 9)
+    rescue = 16  # steps (lucid's choice)
 
     def __init__(
         self,

@@ -169,7 +169,7 @@ def load_picture(source: Path | str, size: tuple[int, int] | None, channels: int
     """A file as (1, channels, H, W) float32, grey levels 0..255, resized to size (height, width).
 
     Bicubic with antialiasing, anisotropic, no crop; overshoot is not clipped (Mahendran & Vedaldi's
-    program, facts 1.1). One channel is grey by Rec. 601. size=None keeps the file's own size.
+    program). One channel is grey by Rec. 601. size=None keeps the file's own size.
 
     Errors: UserError, one line, when the file is missing, damaged, too large or has other channels.
     """

@@ -13,7 +13,7 @@ from visprior.kernel.base import SUPPORT, Kernel
 from visprior.kernel.gaussian import Gaussian, gaussian, sigma_for
 from visprior.kernel.sobolev import Sobolev, gamma_for, sobolev
 
-# size: sigma hi, gamma hi, centre of the Sobolev and of the Gaussian kernel (facts 7.3)
+# size: sigma hi, gamma hi, centre of the Sobolev and of the Gaussian kernel (solved independently)
 TABLE = {
     5: (0.4764, 0.01064, 0.95959, 0.67040),
     7: (0.7528, 0.06081, 0.81222, 0.28081),

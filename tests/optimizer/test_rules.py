@@ -49,7 +49,7 @@ def test_like_torch(rule, reference):
 
 
 def test_mahendran_transcribed():
-    """Facts 1.4, in numpy, float64."""
+    """The 2016 program's update, in numpy, float64."""
     lr, rho = 37.5, 0.9
     x, G, mu = np.zeros(SHAPE), np.zeros(SHAPE), np.zeros(SHAPE)
     for g in gradients():
@@ -62,7 +62,7 @@ def test_mahendran_transcribed():
 
 
 def test_mahendran_saturates_at_sqrt_ten():
-    """A constant gradient moves sqrt(1 - rho) / (1 - rho) = 3.16 grey levels a step (facts 1.4)."""
+    """A constant gradient moves sqrt(1 - rho) / (1 - rho) = 3.16 grey levels a step."""
     rule, g = Mahendran(), torch.full(SHAPE, 5.0, dtype=torch.float64)
     z = before = torch.zeros(SHAPE, dtype=torch.float64)
     state = rule.init(z)

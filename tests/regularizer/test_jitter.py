@@ -19,7 +19,7 @@ from visprior.stream import Streams
     ("stride", "T"), [(1, 1), (2, 1), (4, 1), (8, 2), (16, 4), (32, 8), (6, 2), (10, 3)]
 )
 def test_quarter_of_the_stride(stride, T):
-    """The table of facts 1.5; halves are rounded away from zero."""
+    """The 2016 program's rule; halves are rounded away from zero."""
     assert quarter(stride) == T
 
 

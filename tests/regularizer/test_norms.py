@@ -22,7 +22,7 @@ def test_gradcheck(alpha, isotropic):
 
 
 def test_closed_gradient():
-    """(alpha / (H W)) B^-alpha x (sum_k x_k^2)^(alpha/2 - 1), facts 1.2."""
+    """(alpha / (H W)) B^-alpha x (sum_k x_k^2)^(alpha/2 - 1), as in the 2016 program."""
     part = AlphaNorm()
     part.prepare(SCENE)
     x = (torch.rand(1, 3, 4, 4, dtype=torch.float64) * 255).requires_grad_()

@@ -43,7 +43,7 @@ def test_weight_multiplies_the_papers_constant():
 
 
 def test_flat_regions_have_a_finite_slope():
-    """For beta = 1 the closed gradient of the 2016 program: value floored at 1e-6 (facts 1.2)."""
+    """For beta = 1 the closed gradient of the 2016 program: value floored at 1e-6."""
     x = torch.zeros(1, 1, 3, 3, dtype=torch.float64)
     x[0, 0, 0, 0] = 1e-9
     x.requires_grad_()

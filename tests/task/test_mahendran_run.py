@@ -1,4 +1,4 @@
-"""A whole run of Mahendran & Vedaldi's recipe against a literal transcription of facts 1.2 to 1.5.
+"""A whole run of Mahendran & Vedaldi's recipe against a literal transcription of their program.
 
 The transcription shares the weights, the start, the jitter's offsets and the target, and nothing
 of the loop: its regularizers' gradients are the closed forms of the 2016 program.
@@ -117,7 +117,7 @@ def test_a_whole_run(compose_job, tmp_path, caplog):
 
 
 def test_the_start_is_the_programs():
-    """Uniform, about +-51.3 grey levels around the mean colour (facts 1.3)."""
+    """Uniform, about +-51.3 grey levels around the mean colour (M&V 2016, code)."""
     x = noise([0, 1], (64, 64), [100.0, 110.0, 120.0])
     d = (x - torch.tensor([100.0, 110.0, 120.0])[:, None, None]).numpy()
     assert np.abs(d).max() == pytest.approx(51.3, rel=0.02)

@@ -47,7 +47,7 @@ def test_channels_and_directions_agree():
 
 @pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
 def test_direction_with_a_cosine_power(power):
-    """lucid's: the mean over positions of d max(0.1, cos)^p (facts 9)."""
+    """lucid's: the mean over positions of d max(0.1, cos)^p (as lucid does)."""
     v = torch.randn(5, dtype=torch.float64)
     v = v / v.norm()
     got = Term("f", v.expand(2, 5), "mean", power=power).value(PHI)
@@ -108,7 +108,7 @@ def test_channels_out_of_range():
 
 @pytest.mark.parametrize(("cells", "first"), [(55, 26), (27, 12), (13, 5), (6, 1)])
 def test_the_central_window(cells, first):
-    """Cells counted from 1, facts 1.6: 55 -> 26..30, 27 -> 12..16, 13 -> 5..9, 6 -> 1..5."""
+    """Cells counted from 1, as in M&V: 55 -> 26..30, 27 -> 12..16, 13 -> 5..9, 6 -> 1..5."""
     mask = Inversion(window=5).mask(torch.zeros(1, 2, cells, cells))
     assert mask is not None
     assert mask.shape == (1, 1, cells, cells)
@@ -151,6 +151,6 @@ def test_mosaic_counts_each_filter_at_the_centre_of_its_square():
     [(11, 4, 4, 5), (51, 8, 4, 7), (3, 1, 4, 5), (5, 1, 4, 7), (163, 16, 1, 11)],
 )
 def test_pitch(field, stride, least, pitch):
-    """max(round(1.1 rho / stride), 4), made odd (facts 1.6)."""
+    """max(round(1.1 rho / stride), 4), made odd (M&V 2016, code)."""
     layer = Layer("f", "f", (8, 9, 9), stride=stride, field=field, offset=0.0)
     assert odd_pitch(layer, least) == pitch

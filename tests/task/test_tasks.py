@@ -91,7 +91,7 @@ def test_caricature_exaggerates(job):
 
 
 def test_a_dead_start_is_noticed_and_helped(compose_job, tmp_path, caplog):
-    """A bias far below zero kills every ReLU; redirected gradients revive it (facts 9)."""
+    """A bias far below zero kills every ReLU; redirected gradients revive it (as lucid does)."""
     import logging
 
     (tmp_path / "dead_net.py").write_text(

@@ -12,7 +12,7 @@ def sobolev(size: int, gamma: float, order: int = 1) -> np.ndarray:
     """s = (Id - gamma Laplacian)^-order delta on the infinite grid, cut to size x size.
 
     5-point Laplacian, spacing 1 px; the transfer function is
-    (1 + gamma (4 - 2 cos kx - 2 cos ky))^-order (Baust et al. 2021, eq. 16; facts 7.1). It is
+    (1 + gamma (4 - 2 cos kx - 2 cos ky))^-order (Baust et al. 2021, eq. 16). It is
     inverted on a periodic grid so large that the copies' tails are below double precision.
     """
     n = 256

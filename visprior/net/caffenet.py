@@ -10,7 +10,7 @@ class CaffeNet(nn.Sequential):
 
     Up to norm2 the two halves of the channels are separate streams, but for the neighbours across
     the border in norm1 and norm2; conv4 and conv5 have two groups again (Krizhevsky et al. 2012;
-    facts 4.2). conv1 is 7 x 7 with stride 2 instead of 11 x 11 with stride 4, fc6 to fc8 are
+    as in Caffe). conv1 is 7 x 7 with stride 2 instead of 11 x 11 with stride 4, fc6 to fc8 are
     convolutions, and the logits are fc8's mean over positions: any image size will do.
 
     alpha is 1 instead of 1e-4 as the network sees images of deviation 1, not grey levels.

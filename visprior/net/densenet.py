@@ -22,7 +22,7 @@ class Dense(nn.Module):
 
 
 class Transition(nn.Sequential):
-    """norm, ReLU, 1 x 1 convolution to half the channels, max pooling (seed 002; facts 8.3)."""
+    """norm, ReLU, 1 x 1 convolution to half the channels, max pooling (arXiv 2007.10757)."""
 
     def __init__(self, before: int) -> None:
         super().__init__()

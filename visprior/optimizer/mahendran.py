@@ -12,7 +12,7 @@ class Mahendran(Optimizer):
 
     G <- rho G + g^2,  m <- rho m - g / (1/s + sqrt(G)),  z <- z + m
 
-    The step size s holds the factor H W (schedule.per_pixel, facts 1.4); the bound on the colour
+    The step size s holds the factor H W (schedule.per_pixel); the bound on the colour
     is alpha_norm's. Errors: UserError for rho outside [0, 1).
     """
 

@@ -8,7 +8,7 @@ from visprior.optimizer.base import Optimizer, State, fraction
 
 
 class Momentum(Optimizer):
-    """m <- rho m - s g,  z <- z + m (Mahendran & Vedaldi's 2015 program, facts 1.7).
+    """m <- rho m - s g,  z <- z + m (Mahendran & Vedaldi's 2015 program).
 
     Errors: UserError for rho outside [0, 1).
     """

@@ -34,12 +34,12 @@ def save_png(path: Path, array: np.ndarray) -> None:
 
 
 def colour_difference(image: Tensor, rec: Tensor) -> np.ndarray:
-    """(d - min d)/(max d - min d), d = image - rec, min and max over all values (facts 6.8)."""
+    """(d - min d)/(max d - min d), d = image - rec, min and max over all values (Harder 2017)."""
     return to_bytes(_shown(image) - _shown(rec), stretch=True)[0]
 
 
 def absolute_difference(image: Tensor, rec: Tensor) -> np.ndarray:
-    """|d| / max|d|, d = image - rec, the maximum over all values (facts 6.8)."""
+    """|d| / max|d|, d = image - rec, the maximum over all values (Harder 2017)."""
     d = (_shown(image) - _shown(rec)).abs()
     return _bytes(d * (255 / d.max().clamp(min=1e-12)))
 

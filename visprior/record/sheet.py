@@ -40,7 +40,7 @@ class Grid(NamedTuple):
 def comparison(target: Tensor, preimage: Tensor, stretch: bool = False) -> np.ndarray:
     """Target | pre-image | colour difference | absolute difference, captioned: (H', W', 3) uint8.
 
-    Both images are (C, H, W) in grey levels and of one size; differences as in facts 6.8.
+    Both images are (C, H, W) in grey levels and of one size; differences as in Harder 2017.
     """
     if target.shape != preimage.shape:
         raise ValueError(f"target {tuple(target.shape)}, pre-image {tuple(preimage.shape)}")

@@ -50,7 +50,7 @@ class Crop(Regularizer):
     """The octaves' random crop: in a stage of scale s the canvas is s times the network's input.
 
     offset: normal draws from around the middle with deviation spread * (canvas - input), clipped
-        to the canvas (the program that Baust et al. 2021 cite for it, facts 7.4a); uniform draws
+        to the canvas (the program that Baust et al. 2021 cite for it); uniform draws
         from the whole canvas.
     update: crop changes only what the network saw in that step; canvas changes all of it.
 

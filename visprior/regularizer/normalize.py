@@ -11,7 +11,7 @@ class Normalize(Regularizer):
     """g / s per image, s = mean |g| (by: mean) or the standard deviation of g (by: std).
 
     The mean is over the entries where g is not zero, that is over the crop that the network saw
-    (the program Baust et al. 2021 cite for their octaves, facts 7.4a). A zero gradient stays zero.
+    (the program Baust et al. 2021 cite for their octaves). A zero gradient stays zero.
 
     Errors: UserError for an unknown `by`.
     """

@@ -14,7 +14,7 @@ _FLOOR = 1e-6  # of a pixel's value, in the gradient for beta < 2: the slope the
 
 
 class _Power(torch.autograd.Function):
-    """q -> q^(beta/2) with a bounded slope at 0 (Mahendran & Vedaldi's program, facts 1.2)."""
+    """q -> q^(beta/2) with a bounded slope at 0 (Mahendran & Vedaldi's program)."""
 
     @staticmethod
     def forward(ctx, q: Tensor, beta: float) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -28,7 +28,7 @@ class Schedule:
 
     stages: a list of {steps, step_size, scale: 1, without: [], tasks: null, precision: null};
         `tasks` keeps a stage for the tasks named. steps: shortens all stages in proportion.
-        per_pixel: multiplies the step size by the area of the network's input (facts 1.4).
+        per_pixel: multiplies the step size by the area of the network's input (M&V 2016, code).
         cumulative: the scales multiply from stage to stage (1.1 then 1.2 = 1.32).
         step_size: of the first stage; those of the others change in proportion.
         octaves: false takes all steps at scale 1 and at the first stage's step size.

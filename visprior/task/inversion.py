@@ -105,7 +105,7 @@ class Inversion:
         return chosen
 
     def _first(self, cells: int) -> int:
-        """The window's first cell: ceil((N - n + 1) / 2), counted from 1 (facts 1.6)."""
+        """The window's first cell: ceil((N - n + 1) / 2), counted from 1 (M&V 2016, code)."""
         if not isinstance(self.window, int) or not 1 <= self.window <= cells:
             raise UserError(f"task.window={self.window} does not fit a layer of {cells} cells")
         return -(-(cells - self.window + 1) // 2) - 1

@@ -39,7 +39,7 @@ def largest_side(s: Services, name: str, cells: int, layer: Layer) -> int:
 def mosaic_terms(
     s: Services, layer: Layer, channels: list[int], M: Any, statistics: str | None
 ) -> tuple[list[Any], Elements]:
-    """The objective and the images of a mosaic; sets the job's size (facts 1.6)."""
+    """The objective and the images of a mosaic; sets the job's size (M&V 2016, code)."""
     name = s.cfg.layer
     if len(layer.shape) != 3 or layer.field is None or layer.stride is None:
         raise UserError(f"where=mosaic needs rows, columns and a receptive field; {name} has none")

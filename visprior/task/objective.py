@@ -64,7 +64,7 @@ class Likeness:
     """-C <Phi, Phi0> / ||Phi0||^2 with Phi0 = max(Phi(x0), 0): caricature.
 
     Mahendran & Vedaldi 2016, section 7; scaled as in their program, so that it starts near -C
-    (facts 1.6). The measure is <Phi, Phi0> / ||Phi0||^2.
+    (M&V 2016, code). The measure is <Phi, Phi0> / ||Phi0||^2.
     """
 
     measure = "likeness"

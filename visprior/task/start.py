@@ -15,7 +15,7 @@ def noise(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -> Tenso
     """Uniform noise of about +-51 grey levels around the mean colour, (B, C, H, W) float64.
 
     Uniform on [-1, 1], divided by its own 95 % quantile, times 80 / sqrt(C)
-    (Mahendran & Vedaldi's program, facts 1.3).
+    (Mahendran & Vedaldi's program).
     """
     draws = uniform_noise(seeds, (len(mean), *canvas))
     edge = torch.quantile(draws.flatten(1), 0.95, dim=1)[:, None, None, None]
@@ -23,7 +23,7 @@ def noise(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -> Tenso
 
 
 def natural_norm(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -> Tensor:
-    """Gaussian noise as long as a natural image around the mean colour (2015 program, facts 1.7).
+    """Gaussian noise as long as a natural image around the mean colour (2015 program).
 
     The norm is 27098.1157 at 3 x 224 x 224 and goes with the square root of the number of values.
     """
@@ -42,7 +42,7 @@ def start_image(
 ) -> Tensor:
     """The start on a canvas, float64; `pictures` (B, C, h, w) is what kind=image begins with.
 
-    A picture lies in the middle of the canvas, its margin in the mean colour (facts 1.3).
+    A picture lies in the middle of the canvas, its margin in the mean colour (M&V 2016, code).
     """
     if kind == "noise":
         return noise(seeds, canvas, mean)

@@ -13,7 +13,7 @@ class Term:
     """weight * the response of one layer, per image.
 
     direction: (B, C), one per image; the response at a position is d = <phi, v>, for a power p > 0
-    d max(0.1, cos(phi, v))^p with v of length 1 (lucid's, facts 9). where: mean over positions,
+    d max(0.1, cos(phi, v))^p with v of length 1 (lucid's). where: mean over positions,
     centre (index floor(n/2)), or an index into the flattened positions.
     scale: (B,), 1/Z; set by the task once Z is known.
     """
@@ -84,7 +84,7 @@ class Term:
 class Mosaic:
     """Several filters in one image: filter k counts at the centre of square k of a grid.
 
-    Mahendran & Vedaldi 2016, section 6; layout of facts 1.6: row-major, `pitch` cells a square.
+    Mahendran & Vedaldi 2016, section 6; layout of their program: row-major, `pitch` cells a square.
     """
 
     def __init__(self, layer: str, channels: list[int], pitch: int, batch: int) -> None:
