@@ -48,6 +48,14 @@ def figure_layers(net: str, kind: str) -> str:
     return ",".join(layers)
 
 
+def own_kernel(regularizer: str, *, _root_: Any) -> Any:
+    """The kernel of fluid or elastic: its own root choice, or else `kernel`.
+
+    A choice merged into an interpolation of `kernel` would keep that one's keys.
+    """
+    return _root_.get(f"{regularizer}_kernel") or _root_.kernel
+
+
 @dataclass
 class Record:
     """What is written while a job runs, and how pictures are shown."""
@@ -99,6 +107,8 @@ class RunConfig:
     task: Any = None
     regularizer: Any = field(default_factory=dict)
     kernel: Any = None
+    fluid_kernel: Any = None
+    elastic_kernel: Any = None
     param: Any = None
     optimizer: Any = None
     schedule: Any = None
@@ -126,4 +136,5 @@ def register() -> None:
     OmegaConf.register_new_resolver("slug", slug, replace=True)
     OmegaConf.register_new_resolver("visprior.version", lambda: __version__, replace=True)
     OmegaConf.register_new_resolver("stages", stages, replace=True)
+    OmegaConf.register_new_resolver("own_kernel", own_kernel, replace=True)
     OmegaConf.register_new_resolver("figure_layers", figure_layers, replace=True)

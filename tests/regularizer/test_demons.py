@@ -60,3 +60,18 @@ def test_normalised_gradients():
     out = Normalize("std").force(g[1:2], g[1:2], torch.zeros(1), {}, T0)
     expected = g[1:2] / (g[1:2].std(unbiased=False) + 1e-8)
     torch.testing.assert_close(out, expected)
+
+
+def test_each_scheme_may_have_its_own_kernel(compose_job):
+    """K_e and K_f of eq. 18: the root choice for both, or one of its own."""
+    from visprior.build import build
+
+    def kernels(*overrides):
+        cfg = compose_job("regularizer=[fluid,elastic]", "kernel.size=7", *overrides)
+        return build(cfg.regularizer.fluid).kernel, build(cfg.regularizer.elastic).kernel
+
+    fluid, elastic = kernels()
+    assert isinstance(fluid, Sobolev) and isinstance(elastic, Sobolev) and elastic.size == 7
+    fluid, elastic = kernels("+kernel@elastic_kernel=gaussian", "elastic_kernel.size=5")
+    assert isinstance(fluid, Sobolev) and fluid.size == 7
+    assert isinstance(elastic, Gaussian) and elastic.size == 5
