@@ -57,7 +57,7 @@ RECIPES = {
     "adam 10, mean start, tv 0.3": adam(10, 0.1, "task.start=mean", *weights(0.3, 0.01)),
     "adam 20, mean start, tv 0.1": adam(20, 0.1, "task.start=mean", *weights(0.1, 0.01)),
     "adam 5, mean start, tv 0.1": adam(5, 0.1, "task.start=mean", *weights(0.1, 0.01)),
-    "adam 40, mean start, tv 0.1": adam(40, 0.1, "task.start=mean", *weights(0.1, 0.01)),
+    "best_inversion": ["+experiment=best_inversion"],  # adam 40, mean start, tv 0.1
     "adam 40, mean start, tv 0.3": adam(40, 0.1, "task.start=mean", *weights(0.3, 0.01)),
     "adam 30, mean start, tv 0.1, betas 0.9 0.99": adam(
         30, 0.1, "task.start=mean", "optimizer.betas=[0.9,0.99]", *weights(0.1, 0.01)

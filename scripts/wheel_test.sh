@@ -46,8 +46,8 @@ visprior schedule.steps=2 size=64 layer=relu1_1
 visprior-layers alexnet | grep -q "^conv1 "
 
 echo "running it with own YAML files"
-mkdir -p "$temp/work/conf/experiment"
-cd "$temp/work"
+mkdir -p "$temp/own/conf/experiment"
+cd "$temp/own"
 printf '# @package _global_\nseed: 3\nlayer: relu1_1\nsize: 64\nschedule: {steps: 2}\n' \
   >conf/experiment/mine.yaml
 visprior -m --config-dir conf +experiment=mine task.C=20,300
