@@ -18,6 +18,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from visprior.config import config_dir, register
+from visprior.launch import launch
 from visprior.picture import find_pictures, load_picture
 from visprior.services import Elements, Services
 from visprior.task.objective import FeatureDistance
@@ -52,7 +53,7 @@ def visprior_step(net: str, layer: str, device: str, size: int) -> tuple[Callabl
     cut = s.cut([layer])
     picture = load_picture(find_pictures("astronaut")[0][1], (size, size), 3)
     objective = FeatureDistance(layer, s.features(cut, picture, layer), None, 300.0)
-    s.solve(objective, Elements(["a"], [0]), "noise", cut, s.regularizers(s.layer(layer)))
+    launch(s, objective, Elements(["a"], [0]), "noise", cut, s.regularizers(s.layer(layer)))
     solver = keep.solver
 
     def step() -> None:

@@ -16,7 +16,6 @@ from visprior.build import build
 from visprior.data.source import Pictures, Sample, open_data
 from visprior.errors import UserError, choice
 from visprior.hyper import Progress
-from visprior.moment import Solution
 from visprior.net.cut import Cut
 from visprior.net.representation import Layer, Representation
 from visprior.picture import find_pictures, load_picture, unique_label
@@ -126,6 +125,18 @@ class Services:
         found = find_pictures(spec)
         return [(n, load_picture(p, self.size, self.net.channels)) for n, p in found]
 
+    def targets(self) -> tuple[Tensor, Elements]:
+        """The pictures (n, C, H, W), and a batch of every picture with every seed."""
+        named, seeds, classes = self.pictures(), self.seeds(), self.classes()
+        pictures = torch.cat([p for _, p in named])
+        return pictures, Elements(
+            labels=[label_of(n, seed, seeds) for n, _ in named for seed in seeds],
+            seeds=[seed for _ in named for seed in seeds],
+            pictures=pictures.repeat_interleave(len(seeds), 0),
+            originals=[n for n, _ in named for _ in seeds],
+            classes=classes and [c for c in classes for _ in seeds],
+        )
+
     def seeds(self) -> list[int]:
         """seed, seed + 1, ... as many as `seeds`."""
         if self.cfg.seeds < 1:
@@ -170,19 +181,6 @@ class Services:
             part.prepare(scene)
         return {str(k): v for k, v in parts.items()}
 
-    def solve(
-        self,
-        objective: Any,
-        elements: Elements,
-        start: str,
-        cut: Callable,
-        regularizers: dict[str, Regularizer],
-    ) -> Solution:
-        """Run the loop for these elements, or go on with it; its state and curves are recorded."""
-        from visprior.launch import launch
-
-        return launch(self, objective, elements, start, cut, regularizers)
-
     def measure(self, objective: Any, x: Tensor, cut: Callable) -> Tensor:
         """The objective's measure at the final images, without jitter, (B,) on the CPU."""
         steps = Progress(0, 1, 0, 0, 1)
@@ -192,3 +190,7 @@ class Services:
                 rows = slice(i, min(i + size, len(x)))
                 values.append(objective(cut(x[rows]), steps.of(rows))[1])
         return torch.cat(values).double().cpu()
+
+
+def label_of(name: str, seed: int, seeds: list[int]) -> str:
+    return f"{name}_seed{seed}" if len(seeds) > 1 else name

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 
 from visprior.build import build
+from visprior.launch import launch
 from visprior.picture import find_pictures, load_picture
 from visprior.services import Elements, Services
 from visprior.stream import Streams
@@ -91,7 +92,7 @@ def test_a_whole_run(compose_job, tmp_path, caplog):
     phi0 = s.features(cut, x0, "relu2_1")
     regularizers = s.regularizers(s.layer("relu2_1"))
     objective = FeatureDistance("relu2_1", phi0, None, C)
-    ours = s.solve(objective, Elements(["a"], [SEED]), "noise", cut, regularizers)
+    ours = launch(s, objective, Elements(["a"], [SEED]), "noise", cut, regularizers)
 
     mean = torch.tensor(s.net.mean)[:, None, None]
     start = noise([SEED], (SIZE + T - 1, SIZE + T - 1), list(s.net.mean)).float() - mean

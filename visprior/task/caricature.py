@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import torch
-
-from visprior.services import Elements, Services
+from visprior.launch import launch
+from visprior.services import Services
 from visprior.task.classify import Panel
-from visprior.task.inversion import label_of
 from visprior.task.objective import Likeness
 from visprior.task.outcome import activation_rows
 
@@ -27,20 +25,14 @@ class Caricature:
     def run(self, s: Services) -> float:
         """The mean likeness <Phi, Phi0> / ||Phi0||^2; 1 is the picture itself."""
         layer, name = s.layer(s.cfg.layer), s.cfg.layer
-        pictures, seeds, classes = s.pictures(), s.seeds(), s.classes()
-        elements = Elements(
-            labels=[label_of(n, seed, seeds) for n, _ in pictures for seed in seeds],
-            seeds=[seed for _ in pictures for seed in seeds],
-            pictures=torch.cat([p for _, p in pictures]).repeat_interleave(len(seeds), 0),
-            originals=[n for n, _ in pictures for _ in seeds],
-            classes=classes and [c for c in classes for _ in seeds],
-        )
+        pictures, elements = s.targets()
+        seeds = len(elements.seeds) // len(pictures)
         regularizers = s.regularizers(layer)
         cut = s.cut([name, *(extra for r in regularizers.values() for extra in r.layers)])
-        assert elements.pictures is not None
-        objective = Likeness(name, s.features(cut, elements.pictures, name), self.C)
+        target = s.features(cut, pictures, name).repeat_interleave(seeds, 0)
+        objective = Likeness(name, target, self.C)
         panel = Panel(s, elements)
-        solution = s.solve(objective, elements, self.start, cut, regularizers)
+        solution = launch(s, objective, elements, self.start, cut, regularizers)
         likeness = s.measure(objective, solution.x, cut)
         rows = activation_rows(s, solution, elements, likeness, "likeness")
         panel.add(rows, solution.x)

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from visprior.errors import UserError, did_you_mean
+from visprior.launch import launch
 from visprior.net.representation import Layer
-from visprior.services import Elements, Services
+from visprior.services import Services
 from visprior.task.classify import Panel
 from visprior.task.objective import FeatureDistance, channel_axis
 from visprior.task.outcome import inversion_rows, window_rows
@@ -45,24 +46,18 @@ class Inversion:
         """The mean normalised feature error over the images."""
         layer = s.layer(s.cfg.layer)
         name = s.cfg.layer
-        pictures, seeds, classes = s.pictures(), s.seeds(), s.classes()
-        elements = Elements(
-            labels=[label_of(n, seed, seeds) for n, _ in pictures for seed in seeds],
-            seeds=[seed for _ in pictures for seed in seeds],
-            pictures=torch.cat([p for _, p in pictures]).repeat_interleave(len(seeds), 0),
-            originals=[n for n, _ in pictures for _ in seeds],
-            classes=classes and [c for c in classes for _ in seeds],
-        )
+        pictures, elements = s.targets()
+        seeds = len(elements.seeds) // len(pictures)
         regularizers = s.regularizers(layer)
         kept = [extra for r in regularizers.values() for extra in r.layers]
         cut = s.cut([name, *kept])
-        target = s.features(cut, torch.cat([p for _, p in pictures]), name)
+        target = s.features(cut, pictures, name)
         mask = self.mask(target)
         C = s.net.strength(name) if self.C == "depth" else self.C
-        target = target.repeat_interleave(len(seeds), 0)
+        target = target.repeat_interleave(seeds, 0)
         objective = FeatureDistance(name, target, mask, C, self.p)
         panel = Panel(s, elements)
-        solution = s.solve(objective, elements, self.start, cut, regularizers)
+        solution = launch(s, objective, elements, self.start, cut, regularizers)
         error = s.measure(objective, solution.x, cut)
         rows = inversion_rows(s, solution, elements, error)
         panel.add(rows, solution.x)
@@ -126,7 +121,3 @@ class Inversion:
             spans.append((max(a, 0), min(b, pixels)))
         (top, bottom), (left, right) = spans
         window_rows(s, x, rows, (top, left, bottom, right))
-
-
-def label_of(name: str, seed: int, seeds: list[int]) -> str:
-    return f"{name}_seed{seed}" if len(seeds) > 1 else name

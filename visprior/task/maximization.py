@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from visprior.errors import UserError, choice
+from visprior.launch import launch
 from visprior.moment import Solution
 from visprior.net.representation import Layer
 from visprior.services import Elements, Services
@@ -71,7 +72,7 @@ class Maximization:
         extra = [name for r in regularizers.values() for name in r.layers]
         cut = s.cut([*objective.layers, *extra])
         panel = Panel(s, elements)
-        solution = s.solve(objective, elements, self.start, cut, regularizers)
+        solution = launch(s, objective, elements, self.start, cut, regularizers)
         value = s.measure(objective, solution.x, cut)
         self._advise(s, solution, value, objective.layers[0])
         rows = activation_rows(s, solution, elements, value, "activation")
