@@ -331,5 +331,19 @@ def test_a_band_is_a_batch_with_one_coupled_regularizer(run_small):
     result = run_small(SEEDS, {"chain": Chain()}, GD(), GENTLE)
     assert torch.equal(result.x[0], still.x[0]) and torch.equal(result.x[2], still.x[2])
     torch.testing.assert_close(result.x[1], (still.x[0] + still.x[2]) / 2)
-    with pytest.raises(UserError, match="chain couples the images"):
-        run_small(SEEDS, {"chain": Chain()}, GD(), GENTLE, micro_batch=2)
+    parts = run_small(SEEDS, {"chain": Chain()}, GD(), GENTLE, micro_batch=2)
+    torch.testing.assert_close(parts.x, result.x, rtol=0, atol=1e-8)
+
+
+class Likeness(Regularizer):
+    """An energy that needs the whole batch in one forward pass."""
+
+    couples_images = True
+
+    def energy(self, x, phi, t):
+        return (x - x.mean(0)).square().flatten(1).sum(1)
+
+
+def test_a_coupled_energy_refuses_a_smaller_micro_batch(run_small):
+    with pytest.raises(UserError, match="likeness couples the images"):
+        run_small(SEEDS, {"likeness": Likeness()}, GD(), GENTLE, micro_batch=2)

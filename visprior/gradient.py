@@ -55,7 +55,7 @@ class Gradient:
         self.terms = ["data", objective.measure, *self.energies]
         self.kept = sorted({name for r in regularizers.values() for name in r.layers})
         for key, r in regularizers.items():
-            if r.couples_images and micro_batch < len(self.dead):
+            if r.couples_images and key in self.energies and micro_batch < len(self.dead):
                 raise UserError(f"{key} couples the images of a batch; set micro_batch=auto")
 
     def chunks(self, batch: int, step: int) -> list[tuple[slice, bool]]:

@@ -12,7 +12,7 @@ from visprior.build import build
 from visprior.errors import UserError
 from visprior.gradient import Gradient
 from visprior.moment import Solution
-from visprior.regularizer.base import Regularizer
+from visprior.regularizer.base import Regularizer, acts
 from visprior.schedule.schedule import Schedule
 from visprior.services import Elements, Services
 from visprior.solver import Solver
@@ -38,9 +38,10 @@ def launch(
     pictures = _start_pictures(s, start, elements)
     kind = start if start in KINDS else "image"
     canvas = solver.canvas(solver.stages[0])
-    x = start_image(kind, elements.seeds, canvas, list(s.net.mean), pictures)
-    moment = s.recorder.resume(s.device) or solver.begin(s.to_device(x))
-    _rescue(solver, s.to_device(x), elements)
+    x = s.to_device(start_image(kind, elements.seeds, canvas, list(s.net.mean), pictures))
+    first = solver.begin(x)
+    moment = s.recorder.resume(s.device) or first
+    _rescue(solver, first.z, elements)
     s.recorder.describe(solver, s.device)
     with _threads(solver, s.device):
         return solver.solve(moment, s.recorder.watch(solver, elements.labels))
@@ -59,7 +60,8 @@ def _solver(
         raise UserError("precision=fp64 runs every stage in fp64; take precision out of them")
     batch = len(elements.seeds)
     param = build(s.cfg.param, s.cfg.trust)
-    coupled = any(r.couples_images for r in regularizers.values())
+    # What couples images only after the backward pass has the whole batch before it anyway.
+    coupled = any(r.couples_images and acts(r, "energy") for r in regularizers.values())
     gradient = Gradient(
         cut,
         objective,

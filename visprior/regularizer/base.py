@@ -19,6 +19,8 @@ class Scene:
     size: tuple[int, int]  # the network's input, without margins
     mean: list[float]  # mean colour, grey levels
     stride: float | None  # of the first layer asked for, pixels
+    layer: str = ""  # the first layer asked for
+    seeds: int = 1  # images in a row that differ by their seed only
 
 
 class Regularizer:
