@@ -100,4 +100,5 @@ class _Keyed(nn.Module):
         self.module, self.keys = module, keys
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        return dict.fromkeys(self.keys, self.module(x))
+        phi: torch.Tensor = self.module(x)
+        return dict.fromkeys(self.keys, phi)
