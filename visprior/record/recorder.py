@@ -18,7 +18,7 @@ from visprior.record.files import read_json, write_json
 from visprior.record.picture import save_png, to_bytes
 from visprior.record.results import short, write_curves, write_results, write_sheet
 from visprior.record.state import load_state, save_state
-from visprior.record.watch import LoopWatch
+from visprior.record.watch import Bar, LoopWatch
 from visprior.solver import Solver
 
 log = logging.getLogger("visprior")
@@ -40,7 +40,9 @@ class Recorder:
         self.failures: dict[str, str] = {}
         self.warnings: list[str] = []
         self.interrupted = False
-        self._watch: LoopWatch | None = None
+        self.finished = False  # an earlier start has left nothing to do
+        self.bar = Bar()
+        self.part_of: Recorder | None = None
         self._done = 0  # steps of an earlier start
         self.swept = (folder.parent / "multirun.yaml").is_file()  # one job of many says less
         self.begun = time.perf_counter()
@@ -65,6 +67,20 @@ class Recorder:
     def _overrides(self) -> list[str]:
         path = self.folder / ".hydra" / "overrides.yaml"
         return [str(o) for o in OmegaConf.load(path)] if path.is_file() else []
+
+    def part(self, name: str) -> "Recorder":
+        """A part of this run, which has a folder, pictures and a state of its own.
+
+        What an earlier start of this run has left there is gone on with.
+        """
+        digest = f"{self.run['config_hash']}/{name}"
+        path = self.folder / name / "run.json"
+        before = read_json(path) if path.is_file() else {}
+        goes_on = before.get("config_hash") == digest
+        part = Recorder(path.parent, self.cfg, digest, self.run["parts"], goes_on)
+        part.finished = goes_on and before.get("status") == "finished"
+        part.part_of, part.bar, part.swept = self, self.bar, True
+        return part
 
     def warn(self, line: str) -> None:
         """Say something that the user should know, and keep it in run.json."""
@@ -121,7 +137,7 @@ class Recorder:
         for step in snapshots:
             if not 1 <= step <= solver.steps:
                 raise UserError(f"record.snapshots: {step} is not among the {solver.steps} steps")
-        self._watch = LoopWatch(
+        return LoopWatch(
             solver,
             self._done,
             record.every,
@@ -129,8 +145,8 @@ class Recorder:
             snapshots,
             self.save,
             self._snapshot,
+            self.bar,
         )
-        return self._watch
 
     def save(self, m: Moment) -> None:
         """state.safetensors: all that is needed to go on with the same bits."""
@@ -170,8 +186,8 @@ class Recorder:
         self, solution: Solution, elements: Any, rows: list[dict[str, Any]], main: str
     ) -> float:
         """Pictures, curves and metrics. Returns the mean of the main metric over good images."""
-        if self._watch is not None:
-            self._watch.close()
+        if self.part_of is None:
+            self.bar.close()
         self.interrupted = solution.interrupted
         if solution.interrupted and solution.moment is not None:
             self.save(solution.moment)  # first, should the user lose patience
@@ -183,10 +199,11 @@ class Recorder:
         self.run["main"] = {"name": main, "value": value}
         self.run["steps"] = solution.steps
         self.run["loop_seconds"] = solution.seconds
-        if len(rows) > 1:
-            title = f"{self.task} with {self.run['net']}, {self.cfg.layer}"
-            write_sheet(self.folder, rows, main, title)
-        self._say(summary, main, solution, len(rows))
+        if self.part_of is None:
+            if len(rows) > 1:
+                title = f"{self.task} with {self.run['net']}, {self.cfg.layer}"
+                write_sheet(self.folder, rows, main, title)
+            self._say(summary, main, solution, len(rows))
         return float("nan") if value is None else float(value)
 
     def _say(self, summary: dict[str, Any], main: str, solution: Solution, count: int) -> None:
@@ -212,8 +229,8 @@ class Recorder:
 
     def fail(self, error: BaseException) -> None:
         """run.json of a run that ended with an error; a full disk must not hide the error."""
-        if self._watch is not None:
-            self._watch.close()
+        if self.part_of is None:
+            self.bar.close()
         if self.run["status"] != "running":
             return
         interrupted = isinstance(error, KeyboardInterrupt)

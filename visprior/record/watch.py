@@ -11,6 +11,48 @@ from visprior.moment import Moment
 from visprior.solver import Solver
 
 
+class Bar:
+    """One bar over a run that has one or several parts of equally many steps."""
+
+    def __init__(self, parts: int = 1) -> None:
+        self.parts = parts
+        self.skipped = 0  # parts that an earlier start has finished
+        self._bar: tqdm | None = None
+        self._part = 0  # steps of the current part that are shown
+
+    def begin(self, steps: int, done: int) -> None:
+        """A part begins, `done` of its steps are done already."""
+        if self._bar is None:
+            self._bar = tqdm(
+                total=self.parts * steps,
+                initial=self.skipped * steps + done,
+                disable=not sys.stderr.isatty(),
+                unit="step",
+                dynamic_ncols=True,
+                leave=False,
+            )
+        elif done:
+            self._bar.update(done)
+        self._part = done
+
+    @property
+    def hidden(self) -> bool:
+        """Nobody looks."""
+        return self._bar is None or bool(self._bar.disable)
+
+    def show(self, step: int, words: str) -> None:
+        """The current part has done `step` steps."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(words, refresh=False)
+            self._bar.update(step - self._part)
+            self._part = step
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+
 class LoopWatch:
     """Shows progress and saves moments; asks the device only every `every` steps."""
 
@@ -23,6 +65,7 @@ class LoopWatch:
         snapshots: list[int],
         save: Callable[[Moment], None],
         snapshot: Callable[[Moment, Solver], None],
+        bar: Bar,
     ) -> None:
         if every < 1:
             raise UserError(f"record.every must be >= 1, got {every}")
@@ -34,14 +77,8 @@ class LoopWatch:
         self.save = save
         self.snapshot = snapshot
         self.saved = time.perf_counter()
-        self.bar = tqdm(
-            total=solver.steps,
-            initial=done,
-            disable=not sys.stderr.isatty(),
-            unit="step",
-            dynamic_ncols=True,
-            leave=False,
-        )
+        self.bar = bar
+        self.bar.begin(solver.steps, done)
 
     def step(self, moment: Moment, seen: Solver) -> bool:
         """True when every image is frozen."""
@@ -56,18 +93,11 @@ class LoopWatch:
             self.saved = time.perf_counter()
         return stop
 
-    def close(self) -> None:
-        """Take the bar away."""
-        self.bar.close()
-
     def _show(self, moment: Moment, seen: Solver) -> None:
-        if self.bar.disable:
+        if self.bar.hidden:
             return
         last = moment.history[moment.step - 1].mean(1).tolist()
         values = dict(zip(seen.gradient.terms, last, strict=True))
         measure = seen.gradient.objective.measure
         energy = sum(v for k, v in values.items() if k != measure)
-        self.bar.set_postfix_str(
-            f"energy {energy:.4g}, {measure} {values[measure]:.4g}", refresh=False
-        )
-        self.bar.update(moment.step - self.bar.n)
+        self.bar.show(moment.step, f"energy {energy:.4g}, {measure} {values[measure]:.4g}")
