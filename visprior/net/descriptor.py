@@ -25,7 +25,7 @@ class Descriptor(Representation):
             floating type, on any device (the meta device too).
         stride: pixels from cell to cell.
         field: side in pixels of what one cell sees.
-        offset: 0-based pixel coordinate of the centre of cell 0.
+        offset: 0-based pixel coordinate of the centre of cell 0; None: not the same on both axes.
         size: height and width of the images, unless the job names another one.
         channels: of the images: 1, or 3.
         mean: grey level, or one per channel, that regularizers centre at and noise lies around.
@@ -39,7 +39,7 @@ class Descriptor(Representation):
         module: nn.Module,
         stride: float,
         field: int,
-        offset: float,
+        offset: float | None,
         size: int | list[int] = 512,
         channels: int = 1,
         mean: float | list[float] = 128.0,
@@ -59,7 +59,7 @@ class Descriptor(Representation):
             channels_last=False,
         )
         self._module = module
-        self._stride, self._field, self._offset = float(stride), field, float(offset)
+        self._stride, self._field, self._offset = float(stride), field, offset
 
     def _measure(self, size: Size) -> dict[str, Layer]:
         shadow = copy.deepcopy(self._module).to("meta")
