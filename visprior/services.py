@@ -55,6 +55,23 @@ class Services:
         self.device = self._device(cfg.device)
         self._size: tuple[int, int] | None = None
 
+    def with_keys(self, keys: dict[str, Any]) -> "Services":
+        """The same job with other root keys; the net is shared."""
+        cfg = self.cfg.copy()
+        for key, value in keys.items():
+            cfg[key] = value
+        other = Services(cfg, self.folder, self.recorder)
+        vars(other)["net"] = self.net
+        other._size = self.size
+        return other
+
+    def part(self, name: str, keys: dict[str, Any]) -> "Services":
+        """A part of this run with other root keys, in a folder of its own (see Recorder.part)."""
+        other = self.with_keys(keys)
+        other.recorder = self.recorder.part(name, other.cfg)
+        other.folder = other.recorder.folder
+        return other
+
     @staticmethod
     def _device(name: str) -> torch.device:
         if name == "auto":

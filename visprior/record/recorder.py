@@ -68,7 +68,7 @@ class Recorder:
         path = self.folder / ".hydra" / "overrides.yaml"
         return [str(o) for o in OmegaConf.load(path)] if path.is_file() else []
 
-    def part(self, name: str) -> "Recorder":
+    def part(self, name: str, cfg: DictConfig) -> "Recorder":
         """A part of this run, which has a folder, pictures and a state of its own.
 
         What an earlier start of this run has left there is gone on with.
@@ -77,7 +77,7 @@ class Recorder:
         path = self.folder / name / "run.json"
         before = read_json(path) if path.is_file() else {}
         goes_on = before.get("config_hash") == digest
-        part = Recorder(path.parent, self.cfg, digest, self.run["parts"], goes_on)
+        part = Recorder(path.parent, cfg, digest, self.run["parts"], goes_on)
         part.finished = goes_on and before.get("status") == "finished"
         part.part_of, part.bar, part.swept = self, self.bar, True
         return part

@@ -61,6 +61,17 @@ class Examples:
         say(line, s.folder / "sheet.png")
         return write_measured(s.recorder, summary, rows, "activation")
 
+    def patches(self, s: Services) -> list[list[str]]:
+        """Draw the examples of every channel chosen; the files of what it sees, best first."""
+        table, pictures, _ = self._ranked(s)
+        layer = s.layer(s.cfg.layer)
+        channels, labels = chosen_channels(s, layer, self.count)
+        drawn = [
+            self._channel(s, layer, table, pictures, which)
+            for which in zip(channels, labels, strict=True)
+        ]
+        return [[row["patch"] or row["file"] for row in rows] for rows in drawn]
+
     def _ranked(self, s: Services) -> tuple[ChannelTable, Pictures, Statistics]:
         """The table of the layer, the pictures it numbers, and where both are from."""
         path = self.statistics or (s.net.statistics if s.cfg.data is None else None)

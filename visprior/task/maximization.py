@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from omegaconf import ListConfig
 from torch import Tensor
 
 from visprior.errors import UserError, choice
@@ -12,6 +13,7 @@ from visprior.launch import launch
 from visprior.moment import Solution
 from visprior.net.representation import Layer
 from visprior.services import Elements, Services
+from visprior.task.book import chapters, write_book
 from visprior.task.classify import Panel
 from visprior.task.direction import axis_of, chosen_channels, direction_of, numbers
 from visprior.task.maximum import find_maxima
@@ -49,6 +51,8 @@ class Maximization:
         start: str = "noise",
         terms: list[dict[str, Any]] | None = None,
         filters: int = 25,
+        batch: int | str = "auto",
+        examples: int = 0,
     ) -> None:
         self.C = C
         self.where = where if isinstance(where, list) else choice("task.where", where, PLACES)
@@ -58,9 +62,17 @@ class Maximization:
         self.start = start
         self.terms = terms
         self.filters = filters
+        self.batch = batch
+        self.examples = examples
+        if examples < 0:
+            raise UserError(f"task.examples must be >= 0, got {examples}")
 
     def run(self, s: Services) -> float:
-        """The mean activation over the images."""
+        """The mean activation over the images. Several layers, or more images than fit: a book."""
+        if not self.terms and self.where != "mosaic":
+            plan = chapters(s, self.batch)
+            if isinstance(s.cfg.layer, ListConfig) or len(plan[0].batches) > 1:
+                return write_book(self, s, plan)
         if self.where == "mosaic":
             layer = s.layer(s.cfg.layer)
             channels, _ = chosen_channels(s, layer, self.filters)

@@ -1,0 +1,151 @@
+"""A channel book: the maximizations of many channels and layers, in batches that fit in memory."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from omegaconf import ListConfig
+
+from visprior.config import slug
+from visprior.errors import UserError
+from visprior.record.book import write_front_page, write_layer_page
+from visprior.record.files import read_json
+from visprior.record.measured import say, write_measured
+from visprior.services import Services
+from visprior.task.direction import chosen_channels
+from visprior.task.examples import Examples
+
+PIXELS = 2**22  # of the images of one batch, all together: about 0.5 GB with the optimiser's state
+
+
+class Maximizes(Protocol):
+    """What a book needs to know of a maximization."""
+
+    batch: int | str
+    examples: int
+    statistics: str | None
+
+    def run(self, s: Services) -> float:
+        """Maximize one layer's channels in one batch."""
+        ...
+
+
+@dataclass
+class Chapter:
+    """One layer of a book: its folder in the book's, and its channels, batch by batch."""
+
+    layer: str
+    folder: str
+    batches: list[list[int]]
+
+
+def chapters(s: Services, batch: int | str) -> list[Chapter]:
+    """The layers and batches that `layer` and `channel` ask for.
+
+    batch: channels at a time; auto: as many as PIXELS allows.
+    """
+    layers = list(s.cfg.layer) if isinstance(s.cfg.layer, ListConfig) else [s.cfg.layer]
+    fits = max(1, PIXELS // (s.size[0] * s.size[1] * len(s.seeds())))
+    if batch != "auto" and (not isinstance(batch, int) or batch < 1):
+        raise UserError(f"task.batch must be auto or a number >= 1, got {batch}")
+    step = fits if batch == "auto" else int(batch)
+    found = []
+    for name in dict.fromkeys(layers):
+        one = s.with_keys({"layer": name})
+        channels, _ = chosen_channels(one, one.layer(name))
+        parts = [channels[i : i + step] for i in range(0, len(channels), step)]
+        found.append(Chapter(name, slug(name), parts))
+    if not found:
+        raise UserError("layer=[] names no layer")
+    return found
+
+
+def write_book(task: Maximizes, s: Services, plan: Sequence[Chapter]) -> float:
+    """Maximize everything in the plan; the mean activation. What is finished is not done again.
+
+    The pages are written after every batch, so that they can be looked at while the rest runs.
+    """
+    s.recorder.bar.parts = sum(len(chapter.batches) for chapter in plan)
+    rows: list[dict[str, Any]] = []
+    strips: list[dict[str, Any]] = []
+    for chapter in plan:
+        own: list[dict[str, Any]] = []
+        for part in _parts(s, chapter):
+            own += _batch(task, part, chapter)
+            title = f"{s.net.name}, {chapter.layer}: what excites its channels"
+            write_layer_page(s.folder / chapter.folder, title, own, min(s.size))
+            _front(s, [*strips, _strip(chapter, own)])
+            s.recorder.failures |= part.recorder.failures
+            if part.recorder.interrupted:
+                s.recorder.interrupted = True
+                return _finish(s, rows + _from_book(own, chapter))
+        strips.append(_strip(chapter, own))
+        rows += _from_book(own, chapter)
+    return _finish(s, rows)
+
+
+def _parts(s: Services, chapter: Chapter) -> Iterator[Services]:
+    for batch in chapter.batches:
+        keys = {"layer": chapter.layer, "channel": batch}
+        yield s.part(f"{chapter.folder}/{batch[0]:04d}", keys)
+
+
+def _batch(task: Maximizes, part: Services, chapter: Chapter) -> list[dict[str, Any]]:
+    """Maximize one batch unless an earlier start has; its rows, files relative to the layer's."""
+    if part.recorder.finished:
+        part.recorder.bar.skipped += 1
+    else:
+        part.recorder.start()
+        try:
+            task.run(part)
+            part.recorder.finish(part.device)
+        except BaseException as error:
+            part.recorder.fail(error)
+            raise
+    base = part.folder.name
+    rows = read_json(part.folder / "metrics.json")["images"]
+    for row in rows:
+        row |= {"layer": chapter.layer, "file": f"{base}/{row['file']}"}
+    if task.examples:
+        _add_examples(task, part, rows)
+    return rows
+
+
+def _add_examples(task: Maximizes, part: Services, rows: list[dict[str, Any]]) -> None:
+    """The pictures that excite each channel most, from statistics: what it sees of them."""
+    if task.statistics is None and part.net.statistics is None:
+        way = "measure them first: task=statistics, then task.statistics=FOLDER"
+        raise UserError(f"task.examples needs statistics of {part.net.name}; {way}")
+    found = Examples(task.examples, task.statistics).patches(part)
+    each = len(rows) // len(found)  # seeds of one channel stand in a row
+    for b, row in enumerate(rows):
+        row["examples"] = [f"{part.folder.name}/{name}" for name in found[b // each]]
+
+
+def _strip(chapter: Chapter, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A layer on the front page: eight of its pictures, spread over the channels."""
+    good = [row for row in rows if row["status"] == "ok"]
+    shown = good[:: max(1, len(good) // 8)][:8]
+    mean = sum(row["activation"] for row in good) / max(1, len(good))
+    files = [f"{chapter.folder}/{row['file']}" for row in shown]
+    about = {"name": chapter.layer, "folder": chapter.folder, "files": files}
+    return about | {"count": len(rows), "activation": mean}
+
+
+def _front(s: Services, strips: Sequence[dict[str, Any]]) -> None:
+    write_front_page(s.folder, f"{s.net.name}: channel book", strips)
+
+
+def _from_book(rows: list[dict[str, Any]], chapter: Chapter) -> list[dict[str, Any]]:
+    """Rows with files relative to the book's folder."""
+    return [row | {"file": f"{chapter.folder}/{row['file']}"} for row in rows]
+
+
+def _finish(s: Services, rows: list[dict[str, Any]]) -> float:
+    """metrics.json of the whole book."""
+    s.recorder.bar.close()
+    good = [row["activation"] for row in rows if row["status"] == "ok"]
+    mean = sum(good) / len(good) if good else float("nan")
+    summary = {"n": len(good), "activation": mean}
+    say(f"{len(rows)} pictures, mean activation {mean:.3g}", s.folder / "index.html")
+    return write_measured(s.recorder, summary, rows, "activation")
