@@ -19,7 +19,7 @@ image-rendering:pixelated}
 .book h3{font-size:13px;margin:4px 0 2px;font-weight:600;overflow-wrap:anywhere}
 .book h3 span{float:right;font-weight:400;color:var(--faint);font-variant-numeric:tabular-nums}
 .book .examples{display:grid;grid-template-columns:repeat(auto-fill,minmax(44px,1fr));gap:2px}
-.book .examples img{width:100%;height:auto;border-radius:2px}
+.book .examples img{width:100%;aspect-ratio:1;object-fit:cover;border-radius:2px}
 .book video{width:100%;border-radius:4px;margin-top:2px}
 .tools{display:flex;flex-wrap:wrap;gap:12px;align-items:center;margin:8px 0 16px}
 .tools input,.tools select{font:inherit;padding:4px 8px;border:1px solid var(--rim);
