@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -22,6 +24,15 @@ def test_number_list_and_ramps():
     assert cosine.at(at(5), X) == pytest.approx(0.5)
     stage = Hyper("w", {"from": 0, "to": 1, "over": "stage"})
     assert stage.at(at(7, 11, 2, 5), X) == pytest.approx(0.5)
+
+
+def test_the_sigmoid_ramp_is_the_thesis_blurring_schedule():
+    """sigma_t = 1.5 - sigmoid(8 (t / T - 0.5)) (Schürmeyer 2020, appendix .2)."""
+    sigma = Hyper("s", {"from": 1.482013790037908, "to": 0.517986209962092, "curve": "sigmoid"})
+    for k, rounded in ((0, 1.482), (1, 1.381), (2, 1.0), (3, 0.619), (4, 0.518)):
+        expected = 1.5 - 1 / (1 + math.exp(-8 * (k / 4 - 0.5)))
+        assert sigma.at(at(k, 5), X) == pytest.approx(expected, abs=1e-12)
+        assert expected == pytest.approx(rounded, abs=6e-4)
 
 
 def test_a_micro_batch_takes_its_own_rows():

@@ -42,7 +42,8 @@ class Hyper:
     """A hyperparameter, resolved at one moment of the run.
 
     `spec` is a number, a list of numbers (one per image), or a ramp
-    {from: a, to: b, over: run|stage, curve: linear|geometric|cosine} with numbers or lists as ends.
+    {from: a, to: b, over: run|stage, curve: linear|geometric|cosine|sigmoid} with numbers or lists
+    as ends. The sigmoid is the part of 1 / (1 + exp(-u)) with |u| <= 4, stretched to the ends.
 
     Errors: UserError when it is no number, below `minimum`, or a ramp with unknown keys.
     """
@@ -57,7 +58,9 @@ class Hyper:
             raise UserError(f"{name}: a ramp needs from and to, got {ramp}")
         self.over = choice(f"{name}.over", ramp.get("over", "run"), ["run", "stage"])
         self.curve = choice(
-            f"{name}.curve", ramp.get("curve", "linear"), ["linear", "geometric", "cosine"]
+            f"{name}.curve",
+            ramp.get("curve", "linear"),
+            ["linear", "geometric", "cosine", "sigmoid"],
         )
         self.start, self.end = self._numbers(ramp["from"]), self._numbers(ramp["to"])
         self.constant = self.start == self.end
@@ -111,6 +114,8 @@ class Hyper:
             return start ** (1 - f) * end**f
         if self.curve == "cosine":
             f = (1 - math.cos(math.pi * f)) / 2
+        if self.curve == "sigmoid":  # odd around the middle, as tanh(u / 2) is
+            f = (1 + math.tanh(4 * f - 2) / math.tanh(2)) / 2
         return start + (end - start) * f
 
 

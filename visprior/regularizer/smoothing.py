@@ -1,0 +1,42 @@
+"""What the Gaussian and the bilateral blur of the image share."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from visprior.errors import UserError
+from visprior.hyper import Progress
+from visprior.regularizer.base import Regularizer, Scene
+
+
+class Smoothing(Regularizer):
+    """A filter of size x size pixels on the image after every `every`-th step.
+
+    The border is reflected without its edge, OpenCV's default. Errors: UserError for an even size,
+    one too large for the image, every < 1.
+    """
+
+    name: str
+
+    def __init__(self, size: int, every: int) -> None:
+        if not isinstance(size, int) or size < 3 or size % 2 == 0:
+            raise UserError(f"{self.name}.size must be an odd whole number >= 3, got {size}")
+        if not isinstance(every, int) or every < 1:
+            raise UserError(f"{self.name}.every must be a whole number >= 1, got {every}")
+        self.size = size
+        self.every = every
+
+    def prepare(self, scene: Scene) -> None:
+        if self.size // 2 >= min(scene.size):
+            pixels = f"{scene.size[0]}x{scene.size[1]} pixels"
+            raise UserError(f"{self.name}.size={self.size} is too large for {pixels}")
+
+    def project(self, x: Tensor, t: Progress) -> Tensor:
+        return x if (t.step + 1) % self.every else self.smoothed(x, t)
+
+    def smoothed(self, x: Tensor, t: Progress) -> Tensor:
+        """The filtered images."""
+        raise NotImplementedError
+
+    def reflected(self, x: Tensor) -> Tensor:
+        """x with half a filter of its reflection on each side."""
+        return F.pad(x, [self.size // 2] * 4, mode="reflect")
