@@ -34,7 +34,8 @@ class Maximization:
     tiling by receptive fields would. C = 6 shows every class of the nets that ship; the paper's
     figures have 1, with which textures stay grey there. M: a number, or auto: from `statistics` (a
     file or folder of task=statistics), those that ship with the net, or else measured on the
-    built-in photographs.
+    built-in photographs. scale: paper as above, or none: Z = 1, the bare activation (lucid,
+    Schürmeyer 2020).
     score: logit, probability or log_probability, for class layers. terms: a weighted sum instead
     of `channel`: a list of {layer, channel | direction | between, weight, where, power}.
 
@@ -53,6 +54,7 @@ class Maximization:
         filters: int = 25,
         batch: int | str = "auto",
         examples: int = 0,
+        scale: str = "paper",
     ) -> None:
         self.C = C
         self.where = where if isinstance(where, list) else choice("task.where", where, PLACES)
@@ -64,6 +66,9 @@ class Maximization:
         self.filters = filters
         self.batch = batch
         self.examples = examples
+        self.scale = choice("task.scale", scale, ["paper", "none"])
+        if self.where == "mosaic" and scale == "none":
+            raise UserError("task.scale=none leaves the filters of a mosaic incomparable")
         if examples < 0:
             raise UserError(f"task.examples must be >= 0, got {examples}")
 
@@ -159,7 +164,9 @@ class Maximization:
         return int(np.ravel_multi_index(where, grid))
 
     def _scale(self, s: Services, terms: list[Term], layers: list[Layer]) -> None:
-        """1/Z of every term."""
+        """1/Z of every term; they have 1 already."""
+        if self.scale == "none":
+            return
         maxima = find_maxima(s, terms, self.statistics) if self.M == "auto" else None
         height, width = s.size
         for i, (term, layer) in enumerate(zip(terms, layers, strict=True)):
