@@ -18,6 +18,7 @@ from visprior.optimizer.adam import Adam
 from visprior.optimizer.gd import GD
 from visprior.optimizer.mahendran import Mahendran
 from visprior.optimizer.momentum import Momentum
+from visprior.param.base import Parametrization
 from visprior.regularizer.alpha_norm import AlphaNorm
 from visprior.regularizer.base import Regularizer
 from visprior.regularizer.crop import Crop
@@ -284,10 +285,11 @@ def test_margins_lie_as_in_the_papers_program():
     assert np.all(np.array(on_canvas(x, (4, 4), [0.0]).shape) == np.array(x.shape))
 
 
-class Tenfold:
+class Tenfold(Parametrization):
     """z = x / 10: a parametrization whose Jacobian is known."""
 
-    identity = False
+    def __init__(self):
+        super().__init__("none", False)
 
     def decode(self, z):
         return 10 * z

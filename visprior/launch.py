@@ -12,6 +12,7 @@ from visprior.build import build
 from visprior.errors import UserError
 from visprior.gradient import Gradient
 from visprior.moment import Solution
+from visprior.param.base import Parametrization
 from visprior.regularizer.base import Regularizer, acts
 from visprior.schedule.schedule import Schedule
 from visprior.services import Elements, Services
@@ -35,12 +36,12 @@ def launch(
 ) -> Solution:
     """Run the loop for these elements, or go on with it; its state and curves are recorded."""
     solver = _solver(s, objective, elements, cut, regularizers)
-    pictures = _start_pictures(s, start, elements)
-    kind = start if start in KINDS else "image"
-    canvas = solver.canvas(solver.stages[0])
-    x = s.to_device(start_image(kind, elements.seeds, canvas, list(s.net.mean), pictures))
+    x = _start(s, start, elements, solver)
     first = solver.begin(x)
-    moment = s.recorder.resume(s.device) or first
+    moment = s.recorder.resume(s.device)
+    if moment is None:
+        moment = first
+        _say_what_is_lost(s, solver.param, x)
     _rescue(solver, first.z, elements)
     s.recorder.describe(solver, s.device)
     with _threads(solver, s.device):
@@ -59,7 +60,8 @@ def _solver(
     if s.cfg.precision == "fp64" and any(stage.precision for stage in stages):
         raise UserError("precision=fp64 runs every stage in fp64; take precision out of them")
     batch = len(elements.seeds)
-    param = build(s.cfg.param, s.cfg.trust)
+    param: Parametrization = build(s.cfg.param, s.cfg.trust)
+    param.prepare(s.net.channels)
     # What couples images only after the backward pass has the whole batch before it anyway.
     coupled = any(r.couples_images and acts(r, "energy") for r in regularizers.values())
     gradient = Gradient(
@@ -98,10 +100,32 @@ def _threads(solver: Solver, device: torch.device) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _start(s: Services, start: str, elements: Elements, solver: Solver) -> Tensor:
+    """The start images on the first stage's canvas, on the device."""
+    canvas, seeds = solver.canvas(solver.stages[0]), elements.seeds
+    if start == "param":
+        return s.to_device(solver.param.start(seeds, canvas, s.net.channels))
+    pictures = _start_pictures(s, start, elements)
+    kind = start if start in KINDS else "image"
+    return s.to_device(start_image(kind, seeds, canvas, list(s.net.mean), pictures))
+
+
+def _say_what_is_lost(s: Services, param: Parametrization, x: Tensor) -> None:
+    """A warning where the bound cannot show the start."""
+    share = float((param.shown_part(x) != x).double().mean())
+    if share:
+        what = f"{100 * share:.2g} % of the start's values were outside"
+        ends = "..".join(f"{end:g}" for end in param.range or ())
+        s.recorder.warn(f"{what} {ends}, which param.bound={param.bound} keeps to, and were moved")
+
+
 def _start_pictures(s: Services, start: str, elements: Elements) -> Tensor | None:
     if start in KINDS:
         return elements.pictures if start == "image" else None
-    pictures = [p for _, p in s.pictures(start)]
+    try:
+        pictures = [p for _, p in s.pictures(start)]
+    except UserError as error:
+        raise UserError(f"task.start: {error}; kinds of start: {', '.join(KINDS)}") from error
     if len(pictures) not in (1, len(elements.seeds)):
         raise UserError(
             f"task.start={start} names {len(pictures)} pictures for {len(elements.seeds)} images"

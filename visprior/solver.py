@@ -1,11 +1,11 @@
 """The loop: one energy, one iteration, for every task.
 
 x = decode(z);  seen = perturb*(x);  g = precondition*(d data(seen)/dx) + d sum(energies)/dx
-g = force*(J_decode^T g);  z = update(z, g);  z = after_update*(z);  z = encode(project*(x))
+g = force*(J_decode^T g);  z = update(z, g);  z = settle(after_update*(z));  z = encode(project*(x))
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from visprior.gradient import Gradient
 from visprior.hyper import Progress, per_image
 from visprior.moment import Moment, Solution
 from visprior.optimizer.base import Optimizer
+from visprior.param.base import Parametrization
 from visprior.regularizer.base import Regularizer, acts, hypers
 from visprior.schedule.schedule import Stage
 from visprior.stream import Streams
@@ -38,7 +39,7 @@ class Solver:
 
     gradient: Gradient
     regularizers: dict[str, Regularizer]
-    param: "Param"
+    param: Parametrization
     optimizer: Optimizer
     stages: Sequence[Stage]
     streams: Streams
@@ -125,7 +126,7 @@ class Solver:
             new, state = self.optimizer.update(z, g, m.optimizer, self._step_size(stage, t, z), t)
             for r in active.values():
                 new = r.after_update(new, phi, t)
-            new = self._project(new, z, t, active)
+            new = self._project(self.param.settle(new), z, t, active)
             good = torch.where(m.alive[:, None, None, None], z, m.good)
             new = torch.where(m.alive[:, None, None, None], new, good)
         return Moment(m.step + 1, new, good, m.alive, m.bad_step, m.bad_term, state, m.history)
@@ -199,11 +200,3 @@ class Solver:
             steps=m.step,
             moment=m,
         )
-
-
-class Param(Protocol):
-    """A parametrization of images."""
-
-    identity: bool
-    decode: Callable[[Tensor], Tensor]
-    encode: Callable[[Tensor], Tensor]

@@ -1,4 +1,4 @@
-"""Statistics of a net's channels in a file, with all that tells whether they are the right ones."""
+"""Statistics of channels and colours, with all that tells whether they are the right ones."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -28,6 +28,9 @@ class Statistics:
     layers: dict[str, dict[str, Any]]  # {layer: node and shape}
     weights: dict[str, str]  # fingerprint of the net up to the last of these layers
     names: dict[str, str]  # of the pictures that are examples, by their number
+    colour: dict[str, Any] | None = (
+        None  # of the pictures: mean, covariance and its root, or unknown
+    )
     tables: dict[str, ChannelTable] = field(default_factory=dict)  # by layer
 
     def table(self, layer: Layer, cut: nn.Module, path: Path) -> ChannelTable:
@@ -56,8 +59,8 @@ def save_statistics(path: Path, found: Statistics) -> None:
     write_json(path.with_suffix(".json"), about)
 
 
-def load_statistics(path: str | Path) -> tuple[Statistics, Path]:
-    """Statistics from a file, or from a folder that holds one; and the file.
+def load_statistics(path: str | Path, key: str = "task.statistics") -> tuple[Statistics, Path]:
+    """Statistics from a file, or from a folder that holds one; and the file. key: what named it.
 
     Errors: UserError when there is none, or it is damaged.
     """
@@ -67,7 +70,7 @@ def load_statistics(path: str | Path) -> tuple[Statistics, Path]:
     file = given / NAME if given.is_dir() else given
     if not file.is_file():
         near = did_you_mean(str(path), [str(p) for p in given.parent.glob("*.safetensors")])
-        raise UserError(f"task.statistics={path}: there is no '{shown(file)}'{near}")
+        raise UserError(f"{key}={path}: there is no '{shown(file)}'{near}")
     try:
         with safe_open(file, framework="pt") as opened:
             about = json.loads((opened.metadata() or {}).get("about", ""))

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from visprior.data.source import Pictures
 from visprior.errors import UserError
 from visprior.metric.channels import ChannelStatistics, ChannelTable
+from visprior.metric.colour import ColourStatistics
 from visprior.net.fingerprint import fingerprint
 from visprior.record.state import digest_path, load_state, save_state
 from visprior.record.statistics import Statistics
@@ -20,10 +21,13 @@ from visprior.task.direction import axis_of
 from visprior.task.objective import by_position
 
 BATCH = 64  # pictures per forward pass on a GPU
+_COLOUR = ".colour"  # beside the layers of a saved state; no layer has this name
+
+Parts = dict[str, ChannelStatistics | ColourStatistics]
 
 
 def gather(s: Services, names: list[str], k: int) -> Statistics:
-    """Statistics of these layers on the job's data, with k examples a channel.
+    """Statistics of these layers and of the colours on the job's data, k examples a channel.
 
     It goes on with what an earlier start of the run left. Errors: UserError.
     """
@@ -34,7 +38,8 @@ def gather(s: Services, names: list[str], k: int) -> Statistics:
     parts = {
         name: ChannelStatistics(layer.shape[axis_of(layer)], k) for name, layer in layers.items()
     }
-    _pass(s, pictures, cut, parts)
+    colour = ColourStatistics(s.net.channels)
+    _pass(s, pictures, cut, parts, colour)
     tables = {name: part.table() for name, part in parts.items()}
     for name, table in tables.items():
         if not bool(torch.isfinite(table.mean).all()):
@@ -48,14 +53,20 @@ def gather(s: Services, names: list[str], k: int) -> Statistics:
         layers={n: {"node": x.node, "shape": list(x.shape)} for n, x in layers.items()},
         weights=fingerprint(cut),
         names=_names(pictures, tables),
+        colour=colour.table(),
         tables=tables,
     )
 
 
 def _pass(
-    s: Services, pictures: Pictures, cut: nn.Module, parts: dict[str, ChannelStatistics]
+    s: Services,
+    pictures: Pictures,
+    cut: nn.Module,
+    layers: dict[str, ChannelStatistics],
+    colour: ColourStatistics,
 ) -> None:
     """Show all pictures to the net; what was gathered is saved now and then, and on Ctrl-C."""
+    parts: Parts = {**layers, _COLOUR: colour}
     state = s.folder / "state.safetensors"
     first = _go_on(state, parts) if s.recorder.goes_on else 0
     step, saved = s.micro_batch(BATCH), time.perf_counter()
@@ -65,10 +76,12 @@ def _pass(
     try:
         while first < len(pictures):
             indices = range(first, min(first + step, len(pictures)))
+            loaded = pictures.load(indices)
             with torch.no_grad():
-                phi = cut(s.to_device(pictures.load(indices)))
-            for name, part in parts.items():
+                phi = cut(s.to_device(loaded))
+            for name, part in layers.items():
                 part.add(by_position(phi[name]), first)
+            colour.add(loaded)
             first = indices.stop
             kept = first, _tensors(parts)
             bar.update(len(indices))
@@ -84,7 +97,7 @@ def _pass(
         path.unlink(missing_ok=True)
 
 
-def _tensors(parts: dict[str, ChannelStatistics]) -> dict[str, Tensor]:
+def _tensors(parts: Parts) -> dict[str, Tensor]:
     return {f"{name}/{k}": t for name, part in parts.items() for k, t in part.state().items()}
 
 
@@ -92,7 +105,7 @@ def _save(path: Path, first: int, tensors: dict[str, Tensor]) -> None:
     save_state(path, tensors, {"step": str(first)})
 
 
-def _go_on(path: Path, parts: dict[str, ChannelStatistics]) -> int:
+def _go_on(path: Path, parts: Parts) -> int:
     """Take up a saved state, if there is one; the number of pictures it has seen."""
     if not path.is_file():
         return 0

@@ -8,7 +8,7 @@ from torch import Tensor
 from visprior.canvas import on_canvas
 from visprior.stream import gaussian_noise, uniform_noise
 
-KINDS = ["noise", "mean", "image", "natural_norm"]
+KINDS = ["noise", "mean", "image", "natural_norm", "sigmoid_noise", "param"]
 
 
 def noise(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -> Tensor:
@@ -33,6 +33,11 @@ def natural_norm(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -
     return draws / length * norm + draws.new_tensor(mean)[:, None, None]
 
 
+def sigmoid_noise(seeds: list[int], canvas: tuple[int, int], channels: int) -> Tensor:
+    """255 sigmoid(n), n ~ N(0, 1) per value: 2 sigmoid(n) - 1 in [-1, 1] (Schürmeyer 2020)."""
+    return 255 * torch.sigmoid(gaussian_noise(seeds, (channels, *canvas)))
+
+
 def start_image(
     kind: str,
     seeds: list[int],
@@ -42,12 +47,16 @@ def start_image(
 ) -> Tensor:
     """The start on a canvas, float64; `pictures` (B, C, h, w) is what kind=image begins with.
 
+    kind=param is the parametrization's own and not made here.
+
     A picture lies in the middle of the canvas, its margin in the mean colour (M&V 2016, code).
     """
     if kind == "noise":
         return noise(seeds, canvas, mean)
     if kind == "natural_norm":
         return natural_norm(seeds, canvas, mean)
+    if kind == "sigmoid_noise":
+        return sigmoid_noise(seeds, canvas, len(mean))
     if kind == "mean" or pictures is None:
         flat = torch.tensor(mean, dtype=torch.float64)[:, None, None]
         return flat.expand(len(seeds), len(mean), *canvas).clone()

@@ -12,10 +12,11 @@ from visprior.task.gather import gather
 
 
 class ChannelStatistics:
-    """Measure the channels of some layers on `data`.
+    """Measure the channels of some layers, and the colours, on `data`.
 
     `layer` may be one, a list, or all. k: examples per channel. statistics.safetensors (and .json,
-    .csv) is what task=maximization takes M from and task=examples draws.
+    .csv) is what task=maximization takes M from and task=examples draws; its colours (mean,
+    covariance, and the root of that) are what param.decorrelate=measured takes.
     """
 
     def __init__(self, k: int = 9) -> None:

@@ -1,0 +1,82 @@
+"""Colour directions along which natural images do not correlate."""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from visprior.errors import UserError, choice
+
+KINDS = ["lucid", "measured", "false"]
+
+# Directions of lucid (Olah, Mordvintsev & Schubert 2017), as columns, and its mean colour in 0..1.
+_DIRECTIONS = [[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]
+_MEAN = [0.48, 0.46, 0.41]
+
+
+class Colour:
+    """v = (A / m) t per pixel, A A^T the covariance of the colours of natural images.
+
+    A's columns are the eigenvectors times the roots of their eigenvalues, falling; m is the
+    longest column's norm, so that one unit along the first direction is one unit of colour.
+    kind: lucid (its matrix, for RGB), measured (`factor`: a statistics file of task=statistics, or
+    its folder), or false (v = t).
+
+    Errors: UserError for another kind, a factor without measured, or a file without colours.
+    """
+
+    def __init__(self, kind: str | bool, factor: str | None = None) -> None:
+        self.kind = choice("param.decorrelate", "false" if kind is False else kind, KINDS)
+        if (self.kind == "measured") != (factor is not None):
+            raise UserError(
+                "param.decorrelate=measured needs param.factor=FILE (of task=statistics, or its "
+                "folder)"
+                if factor is None
+                else f"param.factor={factor} is for param.decorrelate=measured, not {self.kind}"
+            )
+        root, mean = _measured(factor) if factor is not None else (_DIRECTIONS, _MEAN)
+        a = torch.tensor(root, dtype=torch.float64)
+        self.matrix = None if self.kind == "false" else a / a.norm(dim=0).max()
+        self.channels = None if self.matrix is None else len(a)
+        self._colour = [255 * v for v in mean] if self.kind == "lucid" else mean
+        self._constants = cache(self._make)
+
+    def _make(self, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+        """A / m, its inverse and the mean colour where they are needed, moved there once."""
+        assert self.matrix is not None
+        mean = torch.tensor(self._colour, dtype=torch.float64)[:, None, None]
+        parts = (self.matrix, torch.linalg.inv(self.matrix), mean)
+        return tuple(p.to(device=device, dtype=dtype) for p in parts)  # pyright: ignore
+
+    def mix(self, t: Tensor) -> Tensor:
+        """(B, C, H, W): colours from decorrelated ones."""
+        return t if self.matrix is None else _times(self._constants(t.device, t.dtype)[0], t)
+
+    def unmix(self, v: Tensor) -> Tensor:
+        """The inverse of mix."""
+        return v if self.matrix is None else _times(self._constants(v.device, v.dtype)[1], v)
+
+    def mean(self, like: Tensor) -> Tensor:
+        """(C, 1, 1): the mean colour in grey levels."""
+        return self._constants(like.device, like.dtype)[2]
+
+
+def _times(matrix: Tensor, x: Tensor) -> Tensor:
+    return (matrix @ x.flatten(2)).view_as(x)
+
+
+def _measured(factor: str) -> tuple[list[list[float]], list[float]]:
+    """A and the mean colour of the pictures of a statistics file, grey levels."""
+    from visprior.errors import shown
+    from visprior.record.statistics import load_statistics
+
+    found, file = load_statistics(factor, "param.factor")
+    if found.colour is None:
+        raise UserError(
+            f"param.factor={factor}: '{shown(file)}' has no colours (it was measured before "
+            "they were); task=statistics measures them"
+        )
+    root = found.colour["root"]
+    if not max(sum(v * v for v in column) for column in zip(*root, strict=True)) > 0:
+        raise UserError(f"param.factor={factor}: all pictures there have one and the same colour")
+    return root, found.colour["mean"]
