@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import DictConfig, ListConfig
 from torch import Tensor
@@ -41,6 +42,7 @@ class Elements:
     pictures: Tensor | None = None  # (B, C, H, W), grey levels
     originals: list[str] | None = None  # the name of each image's picture
     classes: list[str] | None = None  # what each image should show, where that is known
+    drawings: list[np.ndarray] | None = None  # of each image's target features
 
 
 class Services:

@@ -1,5 +1,6 @@
 """HOG, histograms of oriented gradients, as a differentiable representation."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -7,6 +8,7 @@ from visprior.errors import UserError, choice
 from visprior.net import hog_blocks as blocks
 from visprior.net import hog_cells as cells
 from visprior.net.descriptor import Descriptor
+from visprior.net.hog_glyph import glyph
 
 VARIANTS = ["uoctti", "dalal_triggs", "paper", "dpm"]
 
@@ -72,6 +74,13 @@ class HogFeatures(nn.Module):
             else blocks.dpm(directed, self.texture)
         )
 
+    def undirected(self, phi: Tensor) -> Tensor:
+        """The features' K undirected orientations; of blocks their sum."""
+        k = self.orientations
+        if self.variant == "dalal_triggs":
+            return phi.unflatten(1, (4, k)).sum(1)
+        return phi[:, 2 * k : 3 * k]
+
 
 class Hog(Descriptor):
     """HOG of images in grey levels. See HogFeatures for the variants.
@@ -110,9 +119,10 @@ class Hog(Descriptor):
             raise UserError(f"net.variant={variant} has no texture values; leave net.texture out")
         # A cell sees its blocks' cells, one to each side, the pixels pooled into these, and theirs.
         pooled = 2 * cell - cell % 2
+        self.features = HogFeatures(variant, cell, orientations, binning, texture)
         super().__init__(
             name,
-            HogFeatures(variant, cell, orientations, binning, texture),
+            self.features,
             stride=cell,
             field=pooled + 2 * cell + 2,
             offset=(cell - 1) / 2 + (cell if variant == "dpm" else 0),
@@ -120,3 +130,7 @@ class Hog(Descriptor):
             channels=channels,
             mean=mean,
         )
+
+    def drawings(self, phi: Tensor) -> list[np.ndarray]:
+        """A glyph of each image's features; cells are drawn at twice their size."""
+        return [glyph(u, 2 * self.features.cell) for u in self.features.undirected(phi)]

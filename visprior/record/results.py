@@ -24,7 +24,8 @@ def write_results(
     for b, row in enumerate(rows):
         tail = "" if len(rows) == 1 else f"_{row['label']}"
         target = None if targets is None else targets[b].float()
-        _pictures(folder, x[b], target, row, tail, stretch)
+        drawing = elements.drawings[b] if elements.drawings else None
+        _pictures(folder, x[b], target, row, tail, stretch, drawing)
         if target is not None and elements.originals:
             _target(folder, target, elements.originals, b, row)
     summary = summarise(rows)
@@ -34,14 +35,23 @@ def write_results(
 
 
 def _pictures(
-    folder: Path, x: Tensor, target: Tensor | None, row: Row, tail: str, stretch: bool
+    folder: Path,
+    x: Tensor,
+    target: Tensor | None,
+    row: Row,
+    tail: str,
+    stretch: bool,
+    drawing: np.ndarray | None,
 ) -> None:
     array, clipped = to_bytes(x, stretch)
     row |= {"file": f"preimage{tail}.png", "clipped": clipped, "stretched": stretch}
     save_png(folder / row["file"], array)
     if target is not None:
         row["comparison"] = f"comparison{tail}.png"
-        save_png(folder / row["comparison"], comparison(target, x, stretch))
+        save_png(folder / row["comparison"], comparison(target, x, stretch, drawing))
+    if drawing is not None:
+        row["glyph"] = f"glyph{tail}.png"
+        save_png(folder / row["glyph"], drawing)
     if "receptive_box" in row:
         row["box"] = f"box{tail}.png"
         save_png(folder / row["box"], draw_box(array, tuple(row["receptive_box"])))

@@ -37,10 +37,13 @@ class Grid(NamedTuple):
         return self.left + column * (self.cell_width + self.gap), y
 
 
-def comparison(target: Tensor, preimage: Tensor, stretch: bool = False) -> np.ndarray:
+def comparison(
+    target: Tensor, preimage: Tensor, stretch: bool = False, drawing: np.ndarray | None = None
+) -> np.ndarray:
     """Target | pre-image | colour difference | absolute difference, captioned: (H', W', 3) uint8.
 
-    Both images are (C, H, W) in grey levels and of one size; differences as in Harder 2017.
+    Both images are (C, H, W) in grey levels and of one size; differences as in Harder 2017. A
+    drawing of the target's features, if there is one, stands between the two.
     """
     if target.shape != preimage.shape:
         raise ValueError(f"target {tuple(target.shape)}, pre-image {tuple(preimage.shape)}")
@@ -50,9 +53,13 @@ def comparison(target: Tensor, preimage: Tensor, stretch: bool = False) -> np.nd
         colour_difference(target, preimage),
         absolute_difference(target, preimage),
     ]
+    words = list(PANELS)
+    if drawing is not None:
+        panels.insert(1, drawing)
+        words = [words[0], "its features", *words[1:]]
     factor = min(16, -(-128 // min(target.shape[-2:])))  # room for the captions
     cell = target.shape[-2] * factor
-    return contact_sheet([panels], captions=[list(PANELS)], cell=cell)
+    return contact_sheet([panels], captions=[words], cell=cell)
 
 
 def contact_sheet(

@@ -32,7 +32,7 @@ class Plan(NamedTuple):
 def plan_sheet(
     jobs: Sequence[Job], sweep: Sweep, layout: Layout, picture: str, original: bool
 ) -> Plan:
-    """picture: preimage (with its box, if one is drawn), comparison or sheet (a job's own)."""
+    """picture: preimage (with its box, if one is drawn), comparison, glyph or sheet (a job's)."""
     single = min(len(layout.rows), len(layout.columns)) == 1
     longest = max(len(layout.rows), len(layout.columns))
     labels = _shared_labels(jobs) if picture != "sheet" else []
@@ -57,7 +57,7 @@ def _items(job: Job, picture: str) -> list[Item]:
         return [_item(job.folder / "sheet.png", missing, None)]
     items = []
     for image in job.images:
-        name = image.get("comparison" if picture == "comparison" else "box")
+        name = image.get(picture if picture in ("comparison", "glyph") else "box")
         file = job.folder / str(name or image.get("file"))
         original = job.folder / str(image.get("target"))
         if image.get("status", "ok") not in ("ok", "finished"):
