@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from visprior.errors import UserError
 from visprior.net.classes import find_class
@@ -28,6 +29,12 @@ class Layer:
     offset: float | None = None  # 0-based pixel coordinate of the centre of cell 0
     turned: bool = False  # the network has it as (H, W, C); cuts return (C, H, W) all the same
     trunk: bool = True  # all that comes later sees the image through this layer
+
+    @property
+    def length(self) -> int | None:
+        """How many numbers describe an image, of a vector or a map of one position; else None."""
+        is_vector = len(self.shape) == 1 or self.shape[1:] == (1, 1)
+        return self.shape[0] if is_vector else None
 
     def box(self, first: int, last: int) -> tuple[int, int]:
         """Pixels [start, end) that cells first..last see along one axis, not clipped.
@@ -163,6 +170,10 @@ class Representation(ABC):
         depth = at / len(nodes)
         return 300.0 if depth < 0.6 else 100.0 if depth < 0.7 else 20.0 if depth < 0.8 else 1.0
 
+    def drawings(self, phi: Tensor) -> list[np.ndarray] | None:
+        """uint8 pictures of features, one an image, where there is a usual kind (HOG's glyphs)."""
+        return None
+
     @property
     def statistics(self) -> Path | None:
         """What task=statistics made of this net, shipped beside its weights; None: nothing."""
@@ -175,7 +186,8 @@ class Representation(ABC):
         Raises:
             UserError: no such class, or several.
         """
-        return find_class(name, self.class_names, self.layers()[-1].shape[-1])
+        last = self.layers()[-1]
+        return find_class(name, self.class_names, last.length or last.shape[-1])
 
 
 def as_size(key: str, size: int | list[int] | Size) -> Size:
