@@ -94,7 +94,7 @@ class Solver:
         self.moment = moment
         begun, interrupted = time.perf_counter(), False
         try:
-            while self.moment.step < self.steps:
+            while self.moment.step < self.steps and not self._enough(self.moment):
                 self.moment = self._step(self.moment)
                 if watch is not None and watch.step(self.moment, self):
                     break
@@ -104,6 +104,18 @@ class Solver:
         solution.interrupted = interrupted
         solution.seconds = time.perf_counter() - begun
         return solution
+
+    def _enough(self, m: Moment) -> bool:
+        """Whether a regularizer that may end the run does so after the last step.
+
+        The one place where each step waits for the device, and only where one may.
+        """
+        if m.step == 0:
+            return False
+        t = self.progress(m.step - 1)
+        enders = [r for r in self.active(self.stages[t.stage]).values() if acts(r, "stop")]
+        flags = [r.stop(m.history[m.step - 1, 0], t) for r in enders]
+        return any(bool(flag) for flag in flags if flag is not None)
 
     def progress(self, step: int) -> Progress:
         """The progress of the run at a step."""

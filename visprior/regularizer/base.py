@@ -68,6 +68,10 @@ class Regularizer:
         """Take back the step where it may not act (octaves update only what the network saw)."""
         return new
 
+    def stop(self, values: Tensor, t: Progress) -> Tensor | None:
+        """A flag on the device: the run need not go on after step t. values: the data term, (B,)."""
+        return None
+
     def coefficient(self, canvas: tuple[int, int], t: Progress, like: Tensor) -> Any:
         """The effective factor of the bare energy, for the record; None without an energy."""
         return None
