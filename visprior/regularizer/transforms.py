@@ -14,11 +14,12 @@ from visprior.stream import Streams
 class Transforms(Regularizer):
     """Pad, jitter, scale, rotate, jitter, crop: one resampling, differentiated through.
 
-    Olah et al. 2017; Schürmeyer 2020, section 3.4.5 and appendix. Each image has its own draws:
-    jitter d shifts by one of d + 1 whole numbers of pixels around 0, scale and rotate (degrees)
-    take an entry of their list, each equally likely. What is seen keeps the image's size; the
-    border is continued as far as that needs: mirror (the edge twice), reflect (once), wrap, or
-    constant in `colour` (a grey level, or one per channel; null: the network's mean colour).
+    Olah et al. 2017; Schürmeyer 2020, section 3.4.5 and appendix .1. Each image has its own draws:
+    jitter d is a crop to d pixels less, its d + 1 offsets and the entries of scale and rotate
+    (degrees) equally likely; the half pixel of an odd d falls to either side. What is seen keeps
+    the image's size; the border is continued as far as that needs: mirror (the edge twice), reflect
+    (once), wrap, or constant in `colour` (a grey level, or one per channel; null: the network's
+    mean colour).
     shared: one draw per step for all images, that of the first one's seed.
 
     Errors: UserError for a negative jitter, an empty list, a scale <= 0, an unknown padding.
@@ -63,8 +64,7 @@ class Transforms(Regularizer):
         if self.shared:
             u = np.broadcast_to(u[:, :1], u.shape)
         first, last = (
-            (u[..., k : k + 2] * (d + 1)).astype(int) - (d + 1) // 2
-            for k, d in zip((0, 4), self.jitter, strict=True)
+            _shift(u[..., k : k + 2], d) for k, d in zip((0, 4), self.jitter, strict=True)
         )
         scale = self.scale[(u[..., 2] * len(self.scale)).astype(int)]
         angle = self.rotate[(u[..., 3] * len(self.rotate)).astype(int)]
@@ -98,6 +98,13 @@ class Transforms(Regularizer):
             assert isinstance(self.colour, list)
             self._tables = rng, torch.from_numpy(self.maps(rng)).to(x), x.new_tensor(self.colour)
         return self._tables[1:]
+
+
+def _shift(u: np.ndarray, d: int) -> np.ndarray:
+    """Whole pixels, 0 on average, from uniform numbers: a crop's offset 0..d minus d / 2."""
+    if d % 2 == 0:
+        return (u * (d + 1)).astype(int) - d // 2
+    return ((u * (2 * d + 2)).astype(int) + 1) // 2 - (d + 1) // 2
 
 
 def _alike(a: Tensor, b: Tensor) -> bool:
