@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -151,3 +152,37 @@ def test_shipped_statistics_are_of_the_shipped_weights(path, compose_job):
     # A class is excited most by a picture of it (names are CLASS_NUMBER).
     best = [found.names[str(i)].split("_")[0] for i in table.image[:, 0].tolist()]
     assert sum(b == c for b, c in zip(best, net.class_names, strict=True)) >= 9
+
+
+def test_colours_are_those_of_all_pixels(go, compose_job, tiny, photographs):
+    """Against numpy over the pictures at once; the root by its product and its order."""
+    folder, _ = go("statistics", *tiny, DEEP, f"data={photographs}", "micro_batch=2")
+    found, _ = load_statistics(folder)
+    assert found.colour is not None
+    pictures = torch.cat([load_picture(p, (24, 24)) for _, p in find_pictures(photographs)])
+    pixels = pictures.double().permute(1, 0, 2, 3).reshape(3, -1).numpy()
+    covariance = np.cov(pixels, bias=True)
+    root = np.array(found.colour["root"])
+    np.testing.assert_allclose(found.colour["mean"], pixels.mean(1), rtol=1e-9)
+    np.testing.assert_allclose(found.colour["covariance"], covariance, rtol=1e-9)
+    np.testing.assert_allclose(root @ root.T, covariance, rtol=1e-9)
+    lengths = np.sqrt((root**2).sum(0))
+    np.testing.assert_allclose(lengths**2, np.linalg.eigvalsh(covariance)[::-1], rtol=1e-9)
+    assert np.all(root[0] >= 0)
+    cfg = compose_job("param=pixel", "param.decorrelate=measured", f"param.factor={folder}")
+    param = build(cfg.param)
+    z = torch.tensor([20.0, 5.0, -3.0], dtype=torch.float64).view(1, 3, 1, 1)
+    expected = found.colour["mean"] + root / lengths.max() @ [20, 5, -3]
+    np.testing.assert_allclose(param.decode(z).flatten(), expected, rtol=1e-9)
+
+
+def test_colours_that_were_not_measured_or_do_not_vary(go, compose_job, tiny, tmp_path):
+    shipped = str(SHIPPED[0])
+    with pytest.raises(UserError, match="has no colours"):
+        build(compose_job("param.decorrelate=measured", f"param.factor={shipped}").param)
+    Image.new("RGB", (24, 24), (90, 120, 30)).save(tmp_path / "flat.png")
+    for name in (tmp_path / "flat.png", "camera"):
+        folder, _ = go("statistics", *tiny, DEEP, f"data={name}", folder=Path(name).stem)
+        keys = ["param=fourier", "param.decorrelate=measured", f"param.factor={folder}"]
+        with pytest.raises(UserError, match="do not vary in every direction"):
+            build(compose_job(*keys).param)

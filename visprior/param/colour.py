@@ -12,6 +12,7 @@ KINDS = ["lucid", "measured", "false"]
 # Directions of lucid (Olah, Mordvintsev & Schubert 2017), as columns, and its mean colour in 0..1.
 _DIRECTIONS = [[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]
 _MEAN = [0.48, 0.46, 0.41]
+_FLAT = 1e-4  # a direction's share of the longest one below which there is no way back
 
 
 class Colour:
@@ -77,6 +78,10 @@ def _measured(factor: str) -> tuple[list[list[float]], list[float]]:
             "they were); task=statistics measures them"
         )
     root = found.colour["root"]
-    if not max(sum(v * v for v in column) for column in zip(*root, strict=True)) > 0:
-        raise UserError(f"param.factor={factor}: all pictures there have one and the same colour")
+    lengths = torch.tensor(root, dtype=torch.float64).norm(dim=0)
+    if lengths.min() <= _FLAT * lengths.max():
+        raise UserError(
+            f"param.factor={factor}: the colours of its pictures do not vary in every direction "
+            "(grey, or one colour); param.decorrelate=lucid or false need no factor"
+        )
     return root, found.colour["mean"]
