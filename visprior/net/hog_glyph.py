@@ -33,6 +33,6 @@ def _strokes(orientations: int, side: int) -> Tensor:
     along = (angles.cos() * y - angles.sin() * x).abs()
     across = (angles.cos() * x + angles.sin() * y).abs()
     pixel = 2 / side
-    width = max(_HALF_WIDTH, pixel / 2)
+    width = max(_HALF_WIDTH, pixel)  # two pixels at least, so that upright ones are not grey
     inside = ((width - across) / pixel + 0.5).clamp(0, 1)
     return inside * ((_HALF_LENGTH - along) / pixel + 0.5).clamp(0, 1)
