@@ -68,8 +68,8 @@ def test_a_run_starts_from_anothers_result(go, tiny, param):
             "maximization", *keys, f"task.start={folder}/preimage.png", f"param={param}",
             f"param.bound={bound}", "schedule.steps=1", "schedule.step_size=1e-7", folder=bound,
         )  # fmt: skip
-        pictures = [np.array(Image.open(f / "preimage.png")) for f in (folder, again)]
-        assert np.array_equal(*pictures) and pictures[0].std() > 5
+        before, after = (np.array(Image.open(f / "preimage.png")) for f in (folder, again))
+        assert np.array_equal(before, after) and before.std() > 5
 
 
 def test_a_start_beyond_the_bound_is_said(go, tiny, caplog):
