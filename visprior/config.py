@@ -33,11 +33,15 @@ def stages(name: str, other: str) -> ListConfig:
     return OmegaConf.load(folder / f"{name if known else other}.yaml").schedule.stages
 
 
-def figure_layers(net: str, kind: str) -> str:
+def figure_layers(net: str, kind: str, *, _root_: Any = None) -> str:
     """A comma-separated list for a sweep: all, linear or convolutions (configs/figure_layers.yaml).
 
-    Of a net without a list, the layers that every net names.
+    Of a net of MatConvNet, those in its file; of another without a list, those every net names.
     """
+    if net == "matconvnet":
+        from visprior.net.simplenn_file import figure_names, find_simplenn
+
+        return ",".join(figure_names(find_simplenn(_root_.net.weights, _root_.net.model), kind))
     lists: Any = OmegaConf.load(Path(config_dir()) / "figure_layers.yaml")
     layers = [str(name) for name in lists.get(net, lists.others)]
     if net in lists and kind != "all":
@@ -74,6 +78,7 @@ class Metric:
     spectrum: bool = True
     classify_with: Any = "auto"  # nets that classify the pre-images, the run's own first
     top_k: int = 5
+    error_in: Any = None  # {name: net} that measure the error of inversions again
 
 
 @dataclass
@@ -93,7 +98,9 @@ class Report:
     title: str | None = None
     rows: list[str] | None = None  # the swept keys down the sheet; default: all but the last
     columns: list[str] | None = None  # the swept keys across the sheet; default: the last
-    picture: str = "preimage"  # preimage | comparison | sheet: what a cell of the sheet shows
+    picture: str = (
+        "preimage"  # preimage | comparison | glyph | sheet: what a cell of the sheet shows
+    )
     height: int = 192  # of a picture on the sheet, pixels; many pictures are drawn smaller
     original: bool = False  # put the photograph in the first column
     table: list[str] = field(default_factory=list)  # metrics of a table with the sheet's axes

@@ -6,8 +6,9 @@ from visprior.errors import UserError, did_you_mean
 def find_class(name: str | int, known: list[str], count: int) -> int:
     """The index of a class, given as index or name.
 
-    A name is compared without regard to case: with whole names, and when none is the same, with
-    parts of them; only one class may fit ("dog" is not taken for "dogsled").
+    A name is compared without regard to case: with whole names, when none is the same with those
+    between their commas ("tiger, Panthera tigris"), then with parts of them; only one class may fit
+    ("dog" is not taken for "dogsled").
 
     Args:
         known: names of the classes; may be empty.
@@ -21,7 +22,12 @@ def find_class(name: str | int, known: list[str], count: int) -> int:
             return int(name)
         raise UserError(f"class {name} is out of range; allowed: 0 to {count - 1}")
     wanted, names = name.casefold(), [label.casefold() for label in known]
-    for test in (wanted.__eq__, lambda label: wanted in label):
+    tests = (
+        wanted.__eq__,
+        lambda label: wanted in label.split(", "),
+        lambda label: wanted in label,
+    )
+    for test in tests:
         found = [i for i, label in enumerate(names) if test(label)]
         if len(found) == 1:
             return found[0]

@@ -18,6 +18,10 @@ from visprior.net.geometry import Cells, geometry
 from visprior.net.representation import Layer, Size
 
 
+class OneNode:
+    """Marks a module that is one node of the graph, like a layer of torch.nn."""
+
+
 @dataclass(frozen=True)
 class Graph:
     """A traced network and its nodes by name, in order of computation."""
@@ -64,7 +68,7 @@ def trace(model: nn.Module) -> Graph:
     """
     keep_inputs(model.eval())
     tracer = NodePathTracer(
-        autowrap_modules=(torchvision.ops,), leaf_modules=[torchvision.ops.StochasticDepth]
+        autowrap_modules=(torchvision.ops,), leaf_modules=[torchvision.ops.StochasticDepth, OneNode]
     )
     graph = tracer.trace(model)
     nodes: dict[str, fx.Node] = {}
@@ -72,8 +76,20 @@ def trace(model: nn.Module) -> Graph:
         if node.kwargs.get("inplace"):
             node.kwargs = {**node.kwargs, "inplace": False}
         if node.op != "output":
-            nodes[tracer.node_to_qualname.get(node, node.name)] = node
+            nodes[_name(node, tracer.node_to_qualname.get(node, node.name), nodes)] = node
     return Graph(model, fx.GraphModule(model, graph), nodes)
+
+
+def _name(node: fx.Node, name: str, taken: dict[str, fx.Node]) -> str:
+    """torchvision's name, but a module's own one for its first call.
+
+    torchvision takes a number at the end, as in conv1_2, for its own count of calls.
+    """
+    if node.op == "call_module" and str(node.target) not in taken:
+        return str(node.target)
+    while name in taken:
+        name += "_"
+    return name
 
 
 class Shapes(fx.Interpreter):

@@ -57,7 +57,8 @@ class TracedNet(Representation):
         turned = [key for key, layer in layers.items() if layer.turned]
         body = copy.deepcopy(self._graph.upto(wanted, turned))
         state = self._state({name for name, _ in body.named_modules() if name})
-        body.load_state_dict({name: state[name] for name in body.state_dict()}, assign=True)
+        held = {name: state[name].contiguous() for name in body.state_dict()}
+        body.load_state_dict(held, assign=True)
         body.requires_grad_(False).eval()
         if self.random_weights:
             calibrate(body, self.mean, self.std, self.size)

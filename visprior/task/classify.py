@@ -38,7 +38,7 @@ class Judge:
                 seen = part.to(s.device, torch.float32).clamp(0, 255)
                 if seen.shape[2:] != self.net.size:
                     seen = F.interpolate(seen, self.net.size, mode="bicubic", antialias=True)
-                logits.append(cut(seen.clamp(0, 255))["logits"].cpu())
+                logits.append(cut(seen.clamp(0, 255))["logits"].flatten(1).cpu())
         return verdict(torch.cat(logits), k)
 
 
@@ -72,7 +72,7 @@ def judges(s: Services) -> list[Judge]:
 
 def _classes(net: Representation) -> bool:
     """Whether the last layer has a number for each of the net's class names."""
-    return bool(net.class_names) and net.layer("logits").shape == (len(net.class_names),)
+    return bool(net.class_names) and net.layer("logits").length == len(net.class_names)
 
 
 class Panel:

@@ -88,7 +88,7 @@ def chosen_channels(
                 f"channel={c} is out of range: layer={s.cfg.layer} has {count}, 0 to {count - 1}"
             )
     names = s.net.class_names if len(s.net.class_names) == count else []
-    labels = [_safe(names[c]) if names and len(layer.shape) == 1 else f"channel{c}" for c in chosen]
+    labels = [_safe(names[c]) if names and layer.length else f"channel{c}" for c in chosen]
     return chosen, [
         f"{n}_{c}" if labels.count(n) > 1 else n for n, c in zip(labels, chosen, strict=True)
     ]

@@ -101,7 +101,7 @@ class Maximization:
         channels, names = chosen_channels(s, layer)
         elements = self._elements(s, names)
         repeats = len(elements.seeds) // len(channels)
-        if layer.shape == (len(s.net.class_names),):
+        if layer.length == len(s.net.class_names):
             elements.classes = [s.net.class_names[c] for c in channels for _ in range(repeats)]
         count = layer.shape[axis_of(layer)]
         direction = s.to_device(one_hot(channels, count).repeat_interleave(repeats, 0))
