@@ -55,6 +55,7 @@ class Inversion:
         mask = self.mask(target)
         C = s.net.strength(name) if self.C == "depth" else self.C
         target = target.repeat_interleave(seeds, 0)
+        elements.drawings = s.net.drawings(target)
         objective = FeatureDistance(name, target, mask, C, self.p)
         panel = Panel(s, elements)
         solution = launch(s, objective, elements, self.start, cut, regularizers)
