@@ -11,7 +11,7 @@ from torch import Tensor
 from visprior.build import build
 from visprior.errors import UserError
 from visprior.gradient import Gradient
-from visprior.moment import Solution
+from visprior.moment import Moment, Solution
 from visprior.param.base import Parametrization
 from visprior.regularizer.base import Regularizer, acts
 from visprior.schedule.schedule import Schedule
@@ -37,11 +37,26 @@ def launch(
     """Run the loop for these elements, or go on with it; its state and curves are recorded."""
     solver = _solver(s, objective, elements, cut, regularizers)
     x = _start(s, start, elements, solver)
-    first = solver.begin(x)
-    moment = s.recorder.resume(s.device)
-    if moment is None:
-        moment = first
+    if not s.recorder.has_state:
         _say_what_is_lost(s, solver.param, x)
+    return _run(s, solver, solver.begin(x), elements)
+
+
+def launch_from(
+    s: Services,
+    z: Tensor,
+    objective: Any,
+    elements: Elements,
+    cut: Callable,
+    regularizers: dict[str, Regularizer],
+) -> Solution:
+    """The same from given values of the optimised variable, on the first stage's canvas."""
+    solver = _solver(s, objective, elements, cut, regularizers)
+    return _run(s, solver, solver.begin_at(s.to_device(z)), elements)
+
+
+def _run(s: Services, solver: Solver, first: Moment, elements: Elements) -> Solution:
+    moment = s.recorder.resume(s.device) or first
     _rescue(solver, first.z, elements)
     s.recorder.describe(solver, s.device)
     with _threads(solver, s.device):

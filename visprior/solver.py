@@ -75,18 +75,21 @@ class Solver:
 
     def begin(self, x: Tensor) -> Moment:
         """The moment before the first step; x is on the first stage's canvas."""
-        z = self.param.encode(x)
-        batch = len(x)
-        none = torch.full((batch,), -1, dtype=torch.long, device=x.device)
+        return self.begin_at(self.param.encode(x))
+
+    def begin_at(self, z: Tensor) -> Moment:
+        """The moment before the first step, at a value of the optimised variable."""
+        batch = len(z)
+        none = torch.full((batch,), -1, dtype=torch.long, device=z.device)
         return Moment(
             step=0,
             z=z,
             good=z,
-            alive=torch.ones(batch, dtype=torch.bool, device=x.device),
+            alive=torch.ones(batch, dtype=torch.bool, device=z.device),
             bad_step=none,
             bad_term=none,
             optimizer=self.optimizer.init(z),
-            history=x.new_zeros(self.steps, len(self.gradient.terms), batch),
+            history=z.new_zeros(self.steps, len(self.gradient.terms), batch),
         )
 
     def solve(self, moment: Moment, watch: Watch | None = None) -> Solution:

@@ -40,6 +40,7 @@ class Recorder:
         self.failures: dict[str, str] = {}
         self.warnings: list[str] = []
         self.interrupted = False
+        self.keeps_tensors = False  # the images as they are, beside the pictures of them
         self.finished = False  # an earlier start has left nothing to do
         self.bar = Bar()
         self.part_of: Recorder | None = None
@@ -155,12 +156,16 @@ class Recorder:
         save_state(self.folder / "state.safetensors", tensors, {"step": str(m.step)})
         self._write_run()
 
+    @property
+    def has_state(self) -> bool:
+        """Whether an earlier start of this run has saved where it stood."""
+        return self.goes_on and (self.folder / "state.safetensors").is_file()
+
     def resume(self, device: torch.device) -> Moment | None:
         """The saved moment of an earlier start of this run, if there is one."""
-        path = self.folder / "state.safetensors"
-        if not self.goes_on or not path.is_file():
+        if not self.has_state:
             return None
-        tensors, meta = load_state(path)
+        tensors, meta = load_state(self.folder / "state.safetensors")
         tensors = {k: v.to(device) for k, v in tensors.items()}
         log.info("going on after step %s", meta["step"])
         self._done = int(meta["step"])
@@ -191,6 +196,8 @@ class Recorder:
         self.interrupted = solution.interrupted
         if solution.interrupted and solution.moment is not None:
             self.save(solution.moment)  # first, should the user lose patience
+        if self.keeps_tensors:
+            save_state(self.folder / "preimages.safetensors", {"x": solution.x}, {})
         self.failures = {elements.labels[b]: why for b, why in solution.failures.items()}
         summary = write_results(self.folder, solution, elements, rows, self.cfg.record.stretch)
         firsts = np.cumsum([s["steps"] for s in self.run["stages"][:-1]]).tolist()

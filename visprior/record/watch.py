@@ -12,10 +12,12 @@ from visprior.solver import Solver
 
 
 class Bar:
-    """One bar over a run that has one or several parts of equally many steps."""
+    """One bar over a run of one or several parts, of equally many steps unless `total` is set."""
 
     def __init__(self, parts: int = 1) -> None:
         self.parts = parts
+        self.total: int | None = None  # steps of all parts, where they differ
+        self._over = 0  # steps that were passed over before the bar began
         self.skipped = 0  # parts that an earlier start has finished
         self._bar: tqdm | None = None
         self._part = 0  # steps of the current part that are shown
@@ -24,8 +26,8 @@ class Bar:
         """A part begins, `done` of its steps are done already."""
         if self._bar is None:
             self._bar = tqdm(
-                total=self.parts * steps,
-                initial=self.skipped * steps + done,
+                total=self.total or self.parts * steps,
+                initial=self.skipped * steps + self._over + done,
                 disable=not sys.stderr.isatty(),
                 unit="step",
                 dynamic_ncols=True,
@@ -34,6 +36,13 @@ class Bar:
         elif done:
             self._bar.update(done)
         self._part = done
+
+    def pass_over(self, steps: int) -> None:
+        """So many steps need not be taken, or were taken by an earlier start."""
+        if self._bar is None:
+            self._over += steps
+        else:
+            self._bar.update(steps)
 
     @property
     def hidden(self) -> bool:

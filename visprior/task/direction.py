@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visprior.errors import UserError, did_you_mean
+from visprior.errors import UserError, choice, did_you_mean
 from visprior.net.representation import Layer
 from visprior.services import Services
 from visprior.task.objective import channel_axis
@@ -45,6 +45,19 @@ def direction_of(spec: dict[str, Any], count: int, where: str, s: Services) -> T
 def axis_of(layer: Layer) -> int:
     """The axis of a layer's shape that counts channels."""
     return channel_axis(torch.empty(1, *layer.shape, device="meta")) - 1
+
+
+def place_of(layer: Layer, where: Any) -> str | int:
+    """mean, centre, or the flat index of a position. Errors: UserError."""
+    if isinstance(where, str):
+        return choice("where", where, ["mean", "centre"])
+    grid = layer.shape[1:] if len(layer.shape) == 3 else layer.shape[:1]
+    if len(layer.shape) == 1 or len(where) != len(grid):
+        raise UserError(f"where={where}: {layer.name} has positions {list(grid)}")
+    for i, n in zip(where, grid, strict=True):
+        if not 0 <= i < n:
+            raise UserError(f"where={where} is out of range: {layer.name} has {list(grid)}")
+    return int(np.ravel_multi_index(where, grid))
 
 
 def numbers(value: Any, batch: int) -> Tensor:

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import numpy as np
 import torch
 from omegaconf import ListConfig
 from torch import Tensor
@@ -15,7 +14,13 @@ from visprior.net.representation import Layer
 from visprior.services import Elements, Services
 from visprior.task.book import chapters, write_book
 from visprior.task.classify import Panel
-from visprior.task.direction import axis_of, chosen_channels, direction_of, numbers
+from visprior.task.direction import (
+    axis_of,
+    chosen_channels,
+    direction_of,
+    numbers,
+    place_of,
+)
 from visprior.task.maximum import find_maxima
 from visprior.task.mosaic import mosaic_terms
 from visprior.task.objective import Activation
@@ -105,7 +110,7 @@ class Maximization:
             elements.classes = [s.net.class_names[c] for c in channels for _ in range(repeats)]
         count = layer.shape[axis_of(layer)]
         direction = s.to_device(one_hot(channels, count).repeat_interleave(repeats, 0))
-        term = Term(s.cfg.layer, direction, self._place(layer, self.where), 1.0, 0.0, self.score)
+        term = Term(s.cfg.layer, direction, place_of(layer, self.where), 1.0, 0.0, self.score)
         self._scale(s, [term], [layer])
         return [term], elements
 
@@ -136,7 +141,7 @@ class Maximization:
             layer = s.layer(name)
             v = direction_of(spec, layer.shape[axis_of(layer)], f"task.terms[{i}]", s)
             v = s.to_device(v.expand(len(elements.seeds), -1))
-            where = self._place(layer, spec.get("where", self.where))
+            where = place_of(layer, spec.get("where", self.where))
             terms.append(
                 Term(
                     name,
@@ -150,18 +155,6 @@ class Maximization:
             layers.append(layer)
         self._scale(s, terms, layers)
         return terms, elements
-
-    def _place(self, layer: Layer, where: Any) -> str | int:
-        """mean, centre, or the flat index of a position."""
-        if isinstance(where, str):
-            return choice("where", where, ["mean", "centre"])
-        grid = layer.shape[1:] if len(layer.shape) == 3 else layer.shape[:1]
-        if len(layer.shape) == 1 or len(where) != len(grid):
-            raise UserError(f"where={where}: {layer.name} has positions {list(grid)}")
-        for i, n in zip(where, grid, strict=True):
-            if not 0 <= i < n:
-                raise UserError(f"where={where} is out of range: {layer.name} has {list(grid)}")
-        return int(np.ravel_multi_index(where, grid))
 
     def _scale(self, s: Services, terms: list[Term], layers: list[Layer]) -> None:
         """1/Z of every term; they have 1 already."""
