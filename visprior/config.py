@@ -102,6 +102,7 @@ class Report:
         "preimage"  # preimage | comparison | glyph | sheet: what a cell of the sheet shows
     )
     height: int = 192  # of a picture on the sheet, pixels; many pictures are drawn smaller
+    caption: str | None = None  # a metric under each picture
     original: bool = False  # put the photograph in the first column
     table: list[str] = field(default_factory=list)  # metrics of a table with the sheet's axes
 

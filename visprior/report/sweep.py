@@ -8,6 +8,7 @@ from visprior.errors import RunFailed, shown
 from visprior.record.page import picture as thumbnail_of
 from visprior.record.picture import save_png
 from visprior.report.bars import write_bars
+from visprior.report.captions import captioned
 from visprior.report.jobs import Job, read_jobs
 from visprior.report.layout import Layout, Sweep, find_sweep, lay_out, report_settings, short_names
 from visprior.report.overview import write_index
@@ -15,6 +16,7 @@ from visprior.report.plan import plan_sheet
 from visprior.report.plots import write_plots
 from visprior.report.results import write_results
 from visprior.report.sheet import USUAL, draw_sheet
+from visprior.report.snapshots import with_snapshots
 from visprior.report.table import table_html, tabulate, unknown_metrics, write_table
 
 
@@ -31,7 +33,10 @@ def report(folder: Path) -> list[Job]:
     write_results(folder / "results.csv", jobs)
     layout = lay_out(sweep, settings.get("rows"), settings.get("columns"))
     picture, original = str(settings.get("picture") or "preimage"), bool(settings.get("original"))
-    plan = plan_sheet(jobs, sweep, layout, picture, original)
+    drawn = [with_snapshots(job) for job in jobs] if picture == "snapshots" else jobs
+    plan = plan_sheet(drawn, sweep, layout, picture, original)
+    if caption := settings.get("caption"):
+        plan = captioned(plan, drawn, str(caption))
     height = int(settings.get("height") or USUAL)
     save_png(folder / "sheet.png", draw_sheet(plan, title, height))
     plots = write_plots(folder / "plots", jobs, sweep)

@@ -1,0 +1,53 @@
+"""A number under each picture of a contact sheet."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from visprior.errors import did_you_mean
+from visprior.report.jobs import Job
+from visprior.report.plan import Plan
+
+_FILES = ("file", "box", "comparison")  # keys of an image that name its pictures
+
+
+def captioned(plan: Plan, jobs: Sequence[Job], metric: str) -> Plan:
+    """The plan with `metric 1.23` under each picture of an image that has this metric.
+
+    Several pictures of one cell share a line. A report must not fail over an unknown metric.
+    """
+    known = _values(jobs, metric)
+    if not known:
+        numbers = {k for job in jobs for i in job.images for k, v in i.items() if _number(v)}
+        logging.getLogger("visprior").warning(
+            "report.caption: no image has '%s'%s", metric, did_you_mean(metric, sorted(numbers))
+        )
+        return plan
+    captions: list[list[str | None]] = []
+    for r, row in enumerate(plan.cells):
+        words = plan.captions[r] if plan.captions else [None] * len(row)
+        line: list[str | None] = []
+        for cell, own in zip(row, words, strict=True):
+            values = [f"{known[item.file]:.3g}" for item in cell if item.file in known]
+            line.append(
+                ", ".join([*([own] if own else []), f"{metric} {', '.join(values)}"])
+                if values
+                else own
+            )
+        captions.append(line)
+    return plan._replace(captions=captions)
+
+
+def _values(jobs: Sequence[Job], metric: str) -> dict[Path | None, float]:
+    """The metric of every picture file."""
+    return {
+        job.folder / str(image[key]): float(image[metric])
+        for job in jobs
+        for image in job.images
+        for key in _FILES
+        if key in image and _number(image.get(metric))
+    }
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
