@@ -1,0 +1,120 @@
+"""A path of pre-images, on which the least active one is as active as may be."""
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+
+from visprior.errors import UserError, choice
+from visprior.regularizer.band import Band
+from visprior.services import Services
+from visprior.task.direction import axis_of, chosen_channels, place_of
+from visprior.task.path_band import Feature, Way, pass_stages
+from visprior.task.path_result import Path as Found
+from visprior.task.path_result import finish_paths, write_path
+from visprior.task.path_starts import Made, Start, make_starts, plan_starts
+from visprior.task.term import SCORES, one_hot
+
+PASSES = [0, 1, 2]
+
+
+class Path:
+    """max over paths of min over their images of a(x), by the nudged elastic band.
+
+    Schürmeyer 2020, section 4.3: `pivots` images on the straight line between two start images
+    are raised by the band (algorithm 1) for the first stage of `schedule`; then `insert` images
+    are put between each two of them and, where one is less active than both pivots beside it, all
+    are raised again for the second stage (algorithm 2). Six start images give 421 frames. a is the
+    bare activation of the channel, `where` and `score` as in a maximization.
+
+    starts: recipes, pictures, folders of finished runs, or diversity:N, in the order of the path.
+    start_steps: steps of each recipe in place of its own. passes: 0 is the straight line, 1 leaves
+    out the second run. drop: how far below its left and right pivot an inserted image may be (the
+    thesis' program: 1 and 2). relative: regularizers whose weight is multiplied by the mean
+    activation of the two start images. With param=fourier the path is straight, and measured, in
+    the coefficients.
+
+    Errors: UserError for fewer than two start images, images of several sizes or nets, a channel
+    that no start image excites, a video that cannot be written.
+    """
+
+    def __init__(
+        self,
+        band: Band,
+        starts: Any = None,
+        start_steps: int | None = None,
+        pivots: int = 20,
+        insert: int = 3,
+        passes: int = 2,
+        drop: list[float] | None = None,
+        relative: list[str] | None = None,
+        where: Any = "mean",
+        score: str = "logit",
+        video: bool = True,
+        curve: bool = True,
+        mirror: bool = False,
+    ) -> None:
+        if not isinstance(band, Band):
+            raise UserError(f"task.band must be a band, got {type(band).__name__}")
+        for name, value, least in (("pivots", pivots, 1), ("insert", insert, 0)):
+            if not isinstance(value, int) or value < least:
+                raise UserError(f"task.{name} must be a whole number >= {least}, got {value}")
+        if start_steps is not None and (not isinstance(start_steps, int) or start_steps < 1):
+            raise UserError(f"task.start_steps must be null or a number >= 1, got {start_steps}")
+        if passes not in PASSES:
+            raise UserError(f"task.passes must be 0, 1 or 2, got {passes}")
+        limits = [float(d) for d in drop or [0, 0]]
+        if len(limits) != 2 or min(limits) < 0:
+            raise UserError(f"task.drop must be two numbers >= 0, got {drop}")
+        self.band, self.starts, self.start_steps = band, starts, start_steps
+        self.pivots, self.insert, self.passes = pivots, insert, passes
+        self.drop = limits[0], limits[1]
+        self.relative = list(relative or [])
+        self.where, self.score = where, choice("task.score", score, SCORES)
+        self.video, self.curve, self.mirror = video, curve, mirror
+
+    def run(self, s: Services) -> float:
+        """The lowest activation along the path; the mean over channels of several."""
+        layer = s.layer(s.cfg.layer)
+        if s.cfg.channel is None:
+            raise UserError(f"task=path needs channel=: 0 to {layer.shape[axis_of(layer)] - 1}")
+        channels, names = chosen_channels(s, layer)
+        for name in self.relative:
+            choice("task.relative", name, [str(k) for k in s.cfg.regularizer])
+        place = place_of(layer, self.where)
+        task = {"where": self.where, "score": self.score}
+        plan = plan_starts(s, self.starts, self.start_steps, task)
+        self._plan_bar(s, plan, len(channels))
+        starts = make_starts(s, plan, channels)
+        hot = s.to_device(one_hot(channels, layer.shape[axis_of(layer)]))
+        found = []
+        for k, name in enumerate(names):
+            feature = Feature(s.cfg.layer, hot[k : k + 1], place, self.score)
+            folder = name if len(names) > 1 else ""
+            found.append(self._trace(s, folder, name, feature, starts[k]))
+        return finish_paths(s, found, self.video, self.curve, self.mirror)
+
+    def _plan_bar(self, s: Services, plan: list[Any], channels: int) -> None:
+        """How many steps there are at most."""
+        passes = [steps for steps, _ in pass_stages(s)][: self.passes]
+        images = sum(one.count if isinstance(one, Made) else len(one) for one in plan)
+        made = sum(one.steps(s.cfg.trust) for one in plan if isinstance(one, Made))
+        s.recorder.bar.total = made + channels * (images - 1) * sum(passes)
+
+    def _trace(
+        self, s: Services, folder: str, name: str, feature: Feature, starts: list[Start]
+    ) -> Found:
+        """The path of one channel through its start images; its data are on disk then."""
+        way = Way(s, self, feature)
+        ends = way.measure(torch.stack([one.x for one in starts]))
+        if not bool((ends > 0).any()):
+            raise UserError(
+                f"{name} of layer={feature.layer} never activates: of {len(starts)} start images "
+                f"the most active reaches {float(ends.max()):.3g}; there is no path to show. "
+                "Another channel, or other task.starts"
+            )
+        links = []
+        for k, (a, b) in enumerate(pairwise(starts)):
+            where = "/".join(p for p in (folder, "links", f"{k + 1}_{a.name}_{b.name}") if p)
+            links.append(way.link(where, torch.stack([a.x, b.x]).float()))
+        return write_path(s, folder, name, [one.name for one in starts], ends, links)

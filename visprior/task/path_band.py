@@ -1,0 +1,221 @@
+"""The way from one image to the next: the band in one pass or two, resumable."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from visprior.build import build
+from visprior.errors import UserError
+from visprior.launch import launch_from
+from visprior.moment import Solution
+from visprior.record.state import digest_path, load_state, save_state
+from visprior.regularizer.band import Band
+from visprior.regularizer.band_geometry import densify, straight
+from visprior.regularizer.base import Regularizer, Scene, acts
+from visprior.schedule.schedule import Schedule
+from visprior.services import Elements, Services
+from visprior.task.objective import Activation
+from visprior.task.path_starts import without_snapshots
+from visprior.task.term import Term
+
+
+class Plan(Protocol):
+    """How a path is looked for."""
+
+    band: Band
+    pivots: int
+    insert: int
+    passes: int
+    drop: tuple[float, float]
+    relative: list[str]
+
+
+@dataclass
+class Feature:
+    """What is excited: direction (1, C) of a layer, at a place."""
+
+    layer: str
+    direction: Tensor
+    where: str | int
+    score: str
+
+    def objective(self, images: int) -> Activation:
+        """The bare activation of so many images, to be raised."""
+        direction = self.direction.expand(images, -1)
+        return Activation([Term(self.layer, direction, self.where, score=self.score)], C=1.0)
+
+
+@dataclass
+class Link:
+    """The way between two start images, ends included, on the CPU."""
+
+    x: Tensor  # (n, C, H, W)
+    activation: Tensor  # (n,)
+    straight: Tensor  # (n,), of the straight line
+    steps: list[int] = field(default_factory=list)  # taken in each pass
+    failed: str | None = None
+
+
+def pass_stages(s: Services) -> list[tuple[int, Any]]:
+    """Steps and schedule of either pass, from the stages of `schedule`: one each, or one for both.
+
+    Errors: UserError for more than two.
+    """
+    schedule: Schedule = build(s.cfg.schedule, s.cfg.trust)
+    stages = schedule.stages(s.recorder.task)
+    if len(stages) > 2:
+        raise UserError(f"task=path has two passes, a stage each; the schedule has {len(stages)}")
+    specs = [spec for spec in s.cfg.schedule.stages if not spec.get("tasks")] or list(
+        s.cfg.schedule.stages
+    )
+    found = []
+    for stage, spec in zip(stages, specs, strict=False):
+        node = s.cfg.schedule.copy()
+        node.stages, node.steps = [spec], stage.steps
+        found.append((stage.steps, node))
+    return [found[0], found[-1]]
+
+
+class Way:
+    """Looks for the way between two images, by a plan, for a feature."""
+
+    def __init__(self, s: Services, plan: Plan, feature: Feature) -> None:
+        self.s = s
+        self.plan = plan
+        self.feature = feature
+        self.layer = s.layer(feature.layer)
+        self.stages = pass_stages(s)
+        self.param = build(s.cfg.param, s.cfg.trust)
+        self.param.prepare(s.net.channels)
+        self.cut = s.cut([feature.layer])
+
+    def measure(self, x: Tensor) -> Tensor:
+        """The activation of images, (n,) on the CPU."""
+        return self.s.measure(self.feature.objective(len(x)), self.s.to_device(x), self.cut)
+
+    def link(self, name: str, ends: Tensor) -> Link:
+        """The way between ends (2, C, H, W); its passes lie in folders beginning with name."""
+        first, last = self.param.encode(self.s.to_device(ends))
+        line = straight(first, last, self.plan.pivots)
+        steps: list[int] = []
+        failures: list[str] = []
+        z = line
+        if self.plan.passes:
+            z = self._pass(f"{name}/pass1", 0, z, ends, steps, failures)
+        z = densify(z, self.plan.insert)
+        if self.plan.passes == 2 and not failures and self._sags(self._shown(z)):
+            z = self._pass(f"{name}/pass2", 1, z, ends, steps, failures)
+        elif self.plan.passes == 2:
+            self.s.recorder.bar.pass_over(self.stages[1][0])
+        x = self._shown(z)
+        baseline = self.measure(self._shown(densify(line, self.plan.insert)))
+        return Link(x.cpu(), self.measure(x), baseline, steps, "; ".join(failures) or None)
+
+    def _shown(self, z: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self.param.decode(self.s.to_device(z))
+
+    def _sags(self, x: Tensor) -> bool:
+        """Whether an inserted image is less active than both pivots beside it."""
+        a = self.measure(x)
+        every = self.plan.insert + 1
+        left, right = (
+            a[:-1:every].repeat_interleave(every),
+            a[every::every].repeat_interleave(every),
+        )
+        below = (a[:-1] < left - self.plan.drop[0]) & (a[:-1] < right - self.plan.drop[1])
+        return bool(below.any())
+
+    def _pass(
+        self,
+        name: str,
+        number: int,
+        z: Tensor,
+        ends: Tensor,
+        steps: list[int],
+        failures: list[str],
+    ) -> Tensor:
+        """z after one run of the loop, or as an earlier start has left it."""
+        planned, schedule = self.stages[number]
+        part = self.s.part(name, self._keys(schedule, ends))
+        file = part.folder / "pivots.safetensors"
+        if part.recorder.finished:
+            tensors, meta = load_state(file)
+            self.s.recorder.bar.pass_over(planned)
+            steps.append(int(meta["steps"]))
+            return self.s.to_device(tensors["z"])
+        part.recorder.start()
+        try:
+            solution = self._run(part, z)
+        except BaseException as error:
+            part.recorder.fail(error)
+            raise
+        m = solution.moment
+        assert m is not None
+        if solution.interrupted:
+            part.recorder.save(m)
+            part.recorder.fail(KeyboardInterrupt())
+            raise KeyboardInterrupt
+        finite = torch.isfinite(m.z.flatten(1)).all(1)[:, None, None, None]
+        z = torch.where(finite, m.z, m.good)
+        self._leave(part, solution, z)
+        self.s.recorder.bar.pass_over(planned - solution.steps)
+        steps.append(solution.steps)
+        if solution.failures:
+            failures.append(next(iter(solution.failures.values())))
+        return z
+
+    def _keys(self, schedule: Any, ends: Tensor) -> dict[str, Any]:
+        """The root keys of a pass: its stage, and weights in proportion to the ends' activation."""
+        keys: dict[str, Any] = {"schedule": schedule, "record": without_snapshots(self.s)}
+        if not self.plan.relative:
+            return keys
+        level = max(float(self.measure(ends).mean()), 0.0)
+        node = OmegaConf.create(OmegaConf.to_container(self.s.cfg.regularizer))
+        for name in self.plan.relative:
+            weight = OmegaConf.select(node, f"{name}.weight")
+            if not isinstance(weight, int | float):
+                raise UserError(
+                    f"task.relative: regularizer.{name}.weight is no number, got {weight}"
+                )
+            OmegaConf.update(node, f"{name}.weight", weight * level)
+        return keys | {"regularizer": node}
+
+    def _run(self, part: Services, z: Tensor) -> Solution:
+        regularizers = part.regularizers(self.layer)
+        for name, r in regularizers.items():
+            _check(name, r)
+        band = self.plan.band
+        band.prepare(Scene(part.size, list(part.net.mean), self.layer.stride, self.feature.layer))
+        regularizers["band"] = band
+        extra = [layer for r in regularizers.values() for layer in r.layers]
+        elements = Elements([f"{k:03d}" for k in range(len(z))], [part.cfg.seed] * len(z))
+        objective = self.feature.objective(len(z))
+        cut = part.cut([self.feature.layer, *extra])
+        return launch_from(part, z, objective, elements, cut, regularizers)
+
+    @staticmethod
+    def _leave(part: Services, solution: Solution, z: Tensor) -> None:
+        """What a pass leaves behind: its pivots, in place of the state of the loop."""
+        meta = {"steps": str(solution.steps)}
+        save_state(part.folder / "pivots.safetensors", {"z": z}, meta)
+        part.recorder.failures = {str(b): why for b, why in solution.failures.items()}
+        part.recorder.run |= {"steps": solution.steps, "loop_seconds": solution.seconds}
+        part.recorder.finish(part.device)
+        state = part.folder / "state.safetensors"
+        for path in (state, digest_path(state)):
+            path.unlink(missing_ok=True)
+
+
+def _check(name: str, r: Regularizer) -> None:
+    """Refuse what would move the ends of the path, or tear it."""
+    if any(acts(r, hook) for hook in ("project", "confine", "margin")):
+        raise UserError(
+            f"regularizer={name} changes the images after the step, or their canvas; a path takes "
+            "only what changes the gradient (tv, l1, l2, fluid, transforms)"
+        )
+    if r.couples_images:
+        raise UserError(f"regularizer={name} couples the images of a batch, as the band does")

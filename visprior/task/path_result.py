@@ -1,0 +1,169 @@
+"""What a path leaves behind: pivots, activations, pictures, a page, and last of all the video."""
+
+import html
+import io
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from visprior.errors import UserError, shown
+from visprior.record.files import write_bytes
+from visprior.record.film import Film, film_frames, film_strip
+from visprior.record.measured import say, write_measured
+from visprior.record.page import table, value_cell, write_page
+from visprior.record.picture import save_png, to_bytes
+from visprior.record.state import digest_path, save_state
+from visprior.record.video import write_video
+from visprior.regularizer.band_geometry import lengths
+from visprior.services import Services
+from visprior.task.path_band import Link
+
+
+@dataclass
+class Path:
+    """A path that was found, and its row in metrics.json."""
+
+    folder: File
+    film: Film
+    row: dict[str, Any]
+
+
+def write_path(
+    s: Services, folder: str, name: str, names: list[str], ends: Tensor, links: list[Link]
+) -> Path:
+    """Everything about a path but its video; folder: within the run's, empty for the run's own."""
+    where = s.folder / folder
+    where.mkdir(parents=True, exist_ok=True)
+    every = [slice(0, -1)] * (len(links) - 1) + [slice(None)]  # no image twice
+    x, a, line = (
+        torch.cat([getattr(link, key)[part] for link, part in zip(links, every, strict=True)])
+        for key in ("x", "activation", "straight")
+    )
+    save_state(where / "pivots.safetensors", {"x": x, "activation": a, "straight": line}, {})
+    stops = np.cumsum([0, *(len(link.x) - 1 for link in links)]).tolist()
+    title = f"{s.net.name}, {s.cfg.layer}, {name}"
+    film = Film(title, x, a.numpy(), line.numpy(), dict(zip(stops, names, strict=True)))
+    _write_activations(where / "activations.csv", film, lengths(x))
+    save_png(where / "strip.png", film_strip(film))
+    save_png(where / "poster.png", to_bytes(x[int(a.argmax())])[0])
+    row = _row(name, folder, names, ends, links, film)
+    if row["status"] == "failed":
+        reasons = [link.failed for link in links if link.failed]
+        s.recorder.failures[name] = "; ".join(reasons)
+    return Path(where, film, row)
+
+
+def _row(
+    name: str, folder: str, names: list[str], ends: Tensor, links: list[Link], film: Film
+) -> dict[str, Any]:
+    """What metrics.json says of a path: the lowest activations, of all and of each pair."""
+    pairs = []
+    for k, link in enumerate(links):
+        gaps = lengths(link.x)
+        low = float(ends[k : k + 2].min())
+        pairs.append(
+            {
+                "from": names[k],
+                "to": names[k + 1],
+                "lowest": float(link.activation.min()),
+                "lowest_inside": float(link.activation[1:-1].min()),
+                "lower_end": low,
+                "straight": float(link.straight.min()),
+                "reaches_lower_end": bool(link.activation[1:-1].min() >= low),
+                "steps": link.steps,
+                "unevenness": float(gaps.max() / gaps.min() - 1) if float(gaps.min()) else None,
+            }
+        )
+    prefix = f"{folder}/" if folder else ""
+    return {
+        "label": name,
+        "status": "failed" if any(link.failed for link in links) else "ok",
+        "file": f"{prefix}strip.png",
+        "lowest": float(film.activation.min()),
+        "lowest_start": float(ends.min()),
+        "straight": float(film.straight.min()),
+        "pairs_reached": sum(pair["reaches_lower_end"] for pair in pairs),
+        "frames": len(film.x),
+        "steps": sum(sum(link.steps) for link in links),
+        "starts": dict(zip(names, ends.tolist(), strict=True)),
+        "pairs": pairs,
+    }
+
+
+def _write_activations(path: File, film: Film, gaps: Tensor) -> None:
+    """A line per frame: the activation there, that of the straight path, the way from the last."""
+    lines = io.StringIO()
+    lines.write("frame,start,activation,straight,distance\n")
+    way = [0.0, *gaps.tolist()]
+    for k, (a, line) in enumerate(zip(film.activation, film.straight, strict=True)):
+        lines.write(f"{k},{film.stops.get(k, '')},{a:.7g},{line:.7g},{way[k]:.7g}\n")
+    write_bytes(path, lines.getvalue().encode())
+
+
+def finish_paths(s: Services, paths: list[Path], video: bool, curve: bool, mirror: bool) -> float:
+    """Metrics and page; then the videos, which may fail without anything being lost.
+
+    Returns the mean of the lowest activations. Errors: UserError when a video cannot be written.
+    """
+    s.recorder.bar.close()
+    rows = [path.row for path in paths]
+    good = [row for row in rows if row["status"] == "ok"] or rows
+    keys = ("lowest", "lowest_start", "straight", "frames", "steps", "pairs_reached")
+    summary = {"n": len(good)} | {k: sum(row[k] for row in good) / len(good) for k in keys}
+    value = write_measured(s.recorder, summary, rows, "lowest")
+    _write_page(s, paths, video)
+    for path in paths if video else []:
+        file = path.folder / "path.mp4"
+        try:
+            write_video(file, film_frames(path.film, curve, mirror))
+        except UserError as error:
+            again = f"visprior resume={shown(s.folder)} makes the video once it can"
+            raise UserError(
+                f"{error}; the path itself is in pivots.safetensors, {again}"
+            ) from error
+    _tidy(s.folder)
+    first = paths[0].folder / ("path.mp4" if video else "strip.png")
+    if not s.recorder.swept:
+        say(_words(rows), first if len(paths) == 1 else s.folder / "index.html")
+    return value
+
+
+def _words(rows: list[dict[str, Any]]) -> str:
+    """'421 frames, lowest activation 2.31 (start images 2.2, straight line 0.4)'."""
+    frames = sum(row["frames"] for row in rows)
+    low, start, line = (min(row[k] for row in rows) for k in ("lowest", "lowest_start", "straight"))
+    words = f"(start images {start:.3g}, straight line {line:.3g})"
+    return f"{frames} frames, lowest activation {low:.3g} {words}"
+
+
+def _tidy(folder: File) -> None:
+    """The passes' own pivots are part of the whole path's by now."""
+    for path in folder.rglob("links/*/pass*/pivots.safetensors"):
+        path.unlink()
+        digest_path(path).unlink(missing_ok=True)
+
+
+def _write_page(s: Services, paths: list[Path], video: bool) -> None:
+    """index.html: each path's video, strip and table of pairs."""
+    parts = []
+    for path in paths:
+        base = path.folder.relative_to(s.folder).as_posix()
+        base = "" if base == "." else f"{base}/"
+        if len(paths) > 1:
+            parts.append(f"<h2>{html.escape(path.row['label'])}</h2>")
+        if video:
+            parts.append(
+                f"<video controls loop muted playsinline preload='none' style='max-width:100%' "
+                f"poster='{base}poster.png' src='{base}path.mp4'></video>"
+            )
+        parts.append(f"<p><img loading='lazy' src='{base}strip.png' style='max-width:100%'></p>")
+        columns = ["from", "to", "lowest_inside", "lower_end", "straight", "reaches_lower_end"]
+        cells = [[value_cell(pair[c]) for c in columns] for pair in path.row["pairs"]]
+        parts.append(table([c.replace("_", " ") for c in columns], cells))
+        files = ("activations.csv", "pivots.safetensors")
+        parts.append("<p>" + " · ".join(f"<a href='{base}{f}'>{f}</a>" for f in files) + "</p>")
+    write_page(s.folder / "index.html", f"{s.net.name}, {s.cfg.layer}: paths", "\n".join(parts))

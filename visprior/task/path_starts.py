@@ -1,0 +1,211 @@
+"""The images that a path goes through: pictures, finished runs, or made first by recipes."""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from visprior.build import build
+from visprior.errors import RunFailed, UserError, did_you_mean
+from visprior.picture import find_pictures, load_picture, unique_label
+from visprior.recipe import recipe_names, recipe_parts
+from visprior.record.files import read_json
+from visprior.record.state import load_state
+from visprior.services import Services
+
+log = logging.getLogger("visprior")
+
+_FACETS = re.compile(r"diversity:(\d+)(?::(\w+))?")
+
+
+@dataclass
+class Start:
+    """One image (C, H, W) in grey levels and what it is called."""
+
+    name: str
+    x: Tensor
+
+
+@dataclass
+class Made:
+    """Start images to be made in one batch: `count` of each channel by a recipe."""
+
+    name: str
+    count: int
+    keys: dict[str, Any]  # root keys of the maximization
+
+    def steps(self, trust: Any) -> int:
+        """How many steps it takes."""
+        return sum(stage.steps for stage in build(self.keys["schedule"], trust).stages(_TASK))
+
+
+_TASK = "maximization"
+
+
+def plan_starts(s: Services, specs: Any, steps: int | None, task: dict[str, Any]) -> list[Any]:
+    """What each entry of `starts` is: Made, or a list of Start. Pictures are read here.
+
+    specs: a recipe, diversity:N or diversity:N:RECIPE, the folder of a finished run, or what
+    `image` takes; or a list of these. steps: of every recipe, in place of its own. task: keys of
+    the maximizations. Errors: UserError.
+    """
+    known = recipe_names()
+    plan: list[Any] = []
+    for spec in [specs] if isinstance(specs, str) else list(specs or []):
+        facets = _FACETS.fullmatch(str(spec))
+        if facets:
+            count, recipe = int(facets[1]), facets[2] or "fourier"
+            plan.append(_made(f"diversity_{recipe}", recipe, count, steps, task, known))
+        elif spec in known:
+            plan.append(_made(str(spec), str(spec), 1, steps, task, known))
+        else:
+            plan.append(_read(s, str(spec), known))
+    count = sum(one.count if isinstance(one, Made) else len(one) for one in plan)
+    if count < 2:
+        raise UserError(
+            f"a path needs two start images or more, task.starts={specs} gives {count}; "
+            "e.g. task.starts=[naive,tv], pictures, or folders of finished runs"
+        )
+    _same_size(s, [one for part in plan if isinstance(part, list) for one in part], plan)
+    return plan
+
+
+def _made(
+    name: str, recipe: str, count: int, steps: int | None, task: dict[str, Any], known: list[str]
+) -> Made:
+    if recipe not in known:
+        raise UserError(f"task.starts: no recipe '{recipe}'{did_you_mean(recipe, known)}")
+    if count < 1:
+        raise UserError(f"task.starts: diversity:{count} makes no image")
+    keys = recipe_parts(recipe)
+    if name != recipe:
+        keys["regularizer"]["diversity"] = _diversity()
+    if steps is not None:
+        keys["schedule"]["steps"] = steps
+    keys["task"].update(task)
+    return Made(name, count, keys)
+
+
+def _diversity() -> Any:
+    """The regularizer as its file has it."""
+    from omegaconf import OmegaConf
+
+    from visprior.config import config_dir
+
+    return OmegaConf.load(Path(config_dir()) / "regularizer" / "diversity.yaml").diversity
+
+
+def _read(s: Services, spec: str, known: list[str]) -> list[Start]:
+    """The images of a finished run, or pictures, as large as they are."""
+    folder = Path(spec).expanduser()
+    if (folder / "run.json").is_file():
+        return _of_run(s, folder)
+    try:
+        found = find_pictures(spec)
+    except UserError as error:
+        near = did_you_mean(spec, known)
+        if "did you mean" in near or not re.search(r"[/.*]", spec):
+            raise UserError(
+                f"task.starts: '{spec}' is no recipe, picture or folder of a run{near}"
+            ) from error
+        raise UserError(f"task.starts: {error}") from error
+    return [Start(name, load_picture(path, None, s.net.channels)[0]) for name, path in found]
+
+
+def _of_run(s: Services, folder: Path) -> list[Start]:
+    """The pre-images that a run has left: as they were where it kept them, else its pictures."""
+    run = read_json(folder / "run.json")
+    if run.get("status") != "finished":
+        raise UserError(f"task.starts: the run in '{folder}' is {run.get('status')}, not finished")
+    net = (run.get("parts") or {}).get("net")
+    own = s.recorder.run["parts"]["net"]
+    if net != own:
+        raise UserError(f"task.starts: '{folder}' was made with net={net}, this run has net={own}")
+    rows = read_json(folder / "metrics.json")["images"]
+    files = [(str(row["label"]), folder / str(row["file"])) for row in rows if row.get("file")]
+    names = [folder.resolve().name] if len(files) == 1 else [name for name, _ in files]
+    kept = folder / "preimages.safetensors"
+    if kept.is_file():
+        images = load_state(kept)[0]["x"].float()
+        return [Start(name, x) for name, x in zip(names, images, strict=True)]
+    pictures = [load_picture(path, None, s.net.channels)[0] for _, path in files]
+    return [Start(name, x) for name, x in zip(names, pictures, strict=True)]
+
+
+def _same_size(s: Services, read: Sequence[Start], plan: Sequence[Any]) -> None:
+    """Bring pictures of one size to the run's; refuse pictures of several sizes."""
+    sizes = {(one.x.shape[-2], one.x.shape[-1]): one.name for one in read}
+    if any(isinstance(one, Made) for one in plan):
+        sizes.setdefault(s.size, "the images made here")
+    if len(sizes) > 1:
+        said = ", ".join(f"{name} is {h} x {w}" for (h, w), name in sizes.items())
+        raise UserError(f"the start images differ in size: {said}; a path needs one size")
+    if sizes and s.size not in sizes:
+        (height, width) = next(iter(sizes))
+        s.recorder.warn(
+            f"the start images are {height} x {width}; they are brought to {s.size[0]} x "
+            f"{s.size[1]} (size=[{height},{width}] keeps them)"
+        )
+    for one in read:
+        if one.x.shape[-2:] != s.size:
+            one.x = functional.interpolate(
+                one.x[None], s.size, mode="bicubic", antialias=True, align_corners=False
+            )[0]
+
+
+def make_starts(s: Services, plan: Sequence[Any], channels: Sequence[int]) -> list[list[Start]]:
+    """All start images in their order, one list per channel. What was finished is not made again.
+
+    Errors: RunFailed when one of them failed.
+    """
+    paths: list[list[Start]] = [[] for _ in channels]
+    taken: set[str] = set()
+    for part in plan:
+        if not isinstance(part, Made):
+            named = [Start(unique_label(one.name, taken), one.x) for one in part]
+            for path in paths:
+                path.extend(named)
+            continue
+        label = unique_label(part.name, taken)
+        images = _maximize(s, part, label, channels)
+        for path, own in zip(paths, images.unflatten(0, (len(channels), -1)), strict=True):
+            names = [label] if part.count == 1 else [f"{label}_{k}" for k in range(part.count)]
+            path.extend(Start(name, x) for name, x in zip(names, own, strict=True))
+    return paths
+
+
+def without_snapshots(s: Services) -> Any:
+    """The key `record` of a part: steps of the whole run's snapshots may not be among its own."""
+    record = s.cfg.record.copy()
+    record.snapshots = []
+    return record
+
+
+def _maximize(s: Services, made: Made, label: str, channels: Sequence[int]) -> Tensor:
+    """One batch of maximizations in a folder of its own: (channels * count, C, H, W)."""
+    own = {"channel": list(channels), "seeds": made.count, "record": without_snapshots(s)}
+    part = s.part(f"starts/{label}", made.keys | own)
+    recorder = part.recorder
+    if recorder.finished:
+        recorder.bar.pass_over(made.steps(s.cfg.trust))
+    else:
+        recorder.task = recorder.run["task"] = _TASK
+        recorder.keeps_tensors = True
+        recorder.start()
+        try:
+            build(part.cfg.task, part.cfg.trust).run(part)
+            recorder.finish(part.device)
+        except BaseException as error:
+            recorder.fail(error)
+            raise
+        if recorder.interrupted:
+            raise KeyboardInterrupt
+        if recorder.failures:
+            raise RunFailed(f"start {label}: " + "; ".join(recorder.failures.values()))
+    return torch.as_tensor(load_state(part.folder / "preimages.safetensors")[0]["x"]).cpu()
