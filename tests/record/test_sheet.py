@@ -79,6 +79,9 @@ def test_comparison_has_four_panels(shape):
     assert len(starts) == 4
     with pytest.raises(ValueError, match="target"):
         comparison(target, target[:, 1:])
+    drawn = comparison(target, target * 0.5, drawing=np.zeros((64, 64), np.uint8))
+    assert drawn.shape[0] == sheet.shape[0]
+    assert drawn.shape[1] > 1.2 * sheet.shape[1]
 
 
 @pytest.mark.parametrize("width", [20, 60, 200])

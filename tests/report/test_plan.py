@@ -2,6 +2,7 @@
 
 import itertools
 
+from visprior.record.files import read_json, write_json
 from visprior.report.jobs import read_jobs
 from visprior.report.layout import find_sweep, lay_out
 from visprior.report.plan import Plan, plan_sheet
@@ -83,6 +84,12 @@ def test_other_pictures_of_a_job(tmp_path, make_job):
     for folder in folders:
         (folder / "sheet.png").touch()
     assert shown(plan_of(tmp_path, "sheet")) == [[["0/sheet"], ["1/sheet"]]]
-    assert shown(plan_of(tmp_path, "comparison"))[0][0] == ["0/preimage_astronaut"]
+    for without in ("comparison", "glyph"):
+        assert shown(plan_of(tmp_path, without))[0][0] == ["0/preimage_astronaut"]
+    metrics = read_json(folders[0] / "metrics.json")
+    metrics["images"][0]["glyph"] = "glyph_astronaut.png"
+    write_json(folders[0] / "metrics.json", metrics)
+    (folders[0] / "glyph_astronaut.png").touch()
+    assert shown(plan_of(tmp_path, "glyph"))[0][0] == ["0/glyph_astronaut"]
     (folders[1] / "preimage_astronaut.png").unlink()
     assert shown(plan_of(tmp_path))[0][1] == ["no picture"]
