@@ -11,6 +11,7 @@ from visprior.net.representation import Layer
 from visprior.services import Services
 from visprior.task.classify import Panel
 from visprior.task.objective import FeatureDistance, channel_axis
+from visprior.task.other_errors import OtherErrors
 from visprior.task.outcome import inversion_rows, window_rows
 
 HALVES = ["first_half", "second_half"]
@@ -57,11 +58,12 @@ class Inversion:
         target = target.repeat_interleave(seeds, 0)
         elements.drawings = s.net.drawings(target)
         objective = FeatureDistance(name, target, mask, C, self.p)
-        panel = Panel(s, elements)
+        panel, others = Panel(s, elements), OtherErrors(s, elements)
         solution = launch(s, objective, elements, self.start, cut, regularizers)
         error = s.measure(objective, solution.x, cut)
         rows = inversion_rows(s, solution, elements, error)
         panel.add(rows, solution.x)
+        others.add(rows, solution.x)
         if self.window:
             self._box(s, layer, target, solution.x, rows)
         return s.recorder.results(solution, elements, rows, "error")

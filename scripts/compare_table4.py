@@ -1,0 +1,92 @@
+"""Which recipe inverts HOG and dense SIFT best: mean error, error in DPM's features, and SSIM.
+
+    python scripts/compare_table4.py [--size 192] [--images astronaut ...] [--recipes NAME ...]
+
+A recipe is a list of overrides of the default job, with the paper's own networks. One line is
+printed per recipe and representation as it is done: the means over the photographs, and seconds
+per photograph. --keep FOLDER keeps the pictures.
+"""
+
+import argparse
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+
+from visprior.config import config_dir, register
+from visprior.experiment import run
+from visprior.record.files import read_json
+
+NETS = ["hog", "hogb", "hogr", "dsift"]
+COMMON = [
+    "net.variant=paper",
+    "metric.error_in={dpm: {net: hog, variant: dpm}}",
+    "metric.classify_with=null",
+    "metric.spectrum=false",
+]
+
+
+def adam(high: float, low: float, tv: float, alpha: float, *more: str, steps: int = 350) -> list:
+    """Adam, its step size a cosine from high to low, no bound, start in the mean grey."""
+    stage = f"{{steps: {steps}, step_size: {{from: {high}, to: {low}, curve: cosine}}}}"
+    return [
+        "optimizer=adam",
+        f"schedule.stages=[{stage}]",
+        "schedule.per_pixel=false",
+        "regularizer=[tv,alpha_norm]",
+        f"regularizer.tv.weight={tv}",
+        f"regularizer.alpha_norm.weight={alpha}",
+        "regularizer.alpha_norm.bound=null",
+        "task.start=mean",
+        *more,
+    ]
+
+
+PAPER = ["net.mean=0", "record.stretch=true", "regularizer=[tv,alpha_norm]"]
+RECIPES: dict[str, list[str]] = {
+    "paper C 100": [*PAPER, "task.C=100"],
+    "paper C 20": [*PAPER, "task.C=20"],
+    "paper C 100, centre 128": [*PAPER, "net.mean=128", "task.C=100"],
+    "best_inversion": adam(40, 0.1, 0.1, 0.01),
+    "adam 40, noise": adam(40, 0.1, 0.1, 0.01, "task.start=noise"),
+    "adam 40, tv 0.01": adam(40, 0.1, 0.01, 0.01),
+    "adam 20, tv 0.1": adam(20, 0.1, 0.1, 0.01),
+    "adam 20, tv 0.01": adam(20, 0.1, 0.01, 0.01),
+    "adam 10, tv 0.01": adam(10, 0.1, 0.01, 0.01),
+}
+
+
+def measure(net: str, overrides: list[str], args: argparse.Namespace, folder: Path) -> Any:
+    """The summary of a run's metrics and its seconds."""
+    keys = [f"net={net}", f"image=[{','.join(args.images)}]", f"size={args.size}", *COMMON]
+    with initialize_config_dir(config_dir(), version_base="1.3"):
+        cfg = compose("config", overrides=[*keys, *overrides, *args.more])
+    run(cfg, folder, {"task": "inversion", "net": net})
+    return read_json(folder / "metrics.json")["summary"], read_json(folder / "run.json")["seconds"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recipes", nargs="+", default=list(RECIPES))
+    parser.add_argument("--nets", nargs="+", default=NETS)
+    parser.add_argument("--size", type=int, default=192)
+    parser.add_argument("--images", nargs="+", default=["astronaut", "coffee", "camera"])
+    parser.add_argument("--more", nargs="+", default=[], help="overrides of every recipe")
+    parser.add_argument("--keep", type=Path)
+    args = parser.parse_args()
+    register()
+    logging.disable(logging.INFO)
+    print(f"{args.size} px, {' '.join(args.images)}: mean error, DPM error, SSIM, s per photograph")
+    for name in args.recipes:
+        for net in args.nets:
+            with tempfile.TemporaryDirectory() as scratch:
+                kept = args.keep and args.keep / f"{name}_{net}".replace(" ", "_")
+                found, seconds = measure(net, RECIPES[name], args, Path(kept or scratch))
+            numbers = f"{found['error']:.4f} {found['error_dpm']:.4f} {found['ssim']:.3f}"
+            print(f"{name:32} {net:6} {numbers} {seconds / len(args.images):.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The error of an inversion, measured again in other representations."""
+
+import pytest
+import torch
+
+from visprior.errors import UserError
+from visprior.net.hog import Hog
+from visprior.picture import find_pictures, load_picture
+
+# The pre-image is the start, a known picture.
+SHORT = ["image=[coins,page]", "size=64", "task.start=camera", "regularizer=[]"]
+SHORT += ["schedule.steps=1", "schedule.step_size=1e-9"]
+SHORT += ["metric.ssim=false", "metric.spectrum=false"]
+
+
+def read(name):
+    ((_, file),) = find_pictures(name)
+    return load_picture(file, (64, 64), 1)
+
+
+def test_it_is_the_relative_distance_in_those_features(go):
+    asked = "{same: hog, coarse: {net: hog, cell: 16, layer: hog}}"
+    _, metrics = go("inversion", "net=hog", *SHORT, f"metric.error_in={asked}")
+    cut = Hog(cell=16).cut(["hog"], "cpu", size=64)
+    with torch.no_grad():
+        phi = cut(read("camera"))["hog"]
+        for row in metrics["images"]:
+            phi0 = cut(read(row["label"]))["hog"]
+            expected = float((phi - phi0).norm() / phi0.norm())
+            assert row["error_coarse"] == pytest.approx(expected, rel=1e-4)
+            assert row["error_coarse"] != pytest.approx(row["error"], rel=0.01)
+            assert row["error_same"] == pytest.approx(row["error"], rel=1e-5)
+    assert metrics["summary"]["error_coarse_std"] > 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("{a: hogg}", "did you mean"),
+        ("{a: {net: hog, sell: 4}}", "net.sell"),
+        ("{a: {net: hog, layer: relu1}}", "no layer 'relu1'"),
+        ("{rgb: {net: hog, channels: 3}}", "metric.error_in.rgb: hog takes 3 channels"),
+        ("[hog]", "metric.error_in=.*NAME: NET"),
+    ],
+)
+def test_mistakes_are_found_before_the_run(go, asked, said):
+    with pytest.raises(UserError, match=said):
+        go("inversion", "net=hog", *SHORT, f"metric.error_in={asked}")
