@@ -130,6 +130,8 @@ _WORDINGS = [
     (r"Could not delete.*'([^']+)' does not exist", lambda m, _: _unknown_key(m[1])),
     (r"Could not append to config\. An item is already at '([^']+)'",
      lambda m, _: f"'{m[1]}' is there already; leave out the +"),
+    (r"UserError raised while resolving interpolation: (.*?)(?: full_key: |$)",
+     lambda m, _: m[1]),
     (r"Error merging override (\S+)", _wrong_type),
     (r"Key '([^']+)' (?:is )?not in '(\w+)'", lambda m, _: _unknown_key(m[1])),
     (r"Ambiguous value for argument '([^']+)'", _several),

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from omegaconf.errors import InterpolationResolutionError
 
 started: list[Path] = []
 _swept: dict[str, int] = {}  # key -> how many values; empty in the processes of other launchers
@@ -22,7 +24,8 @@ class SweepFolder(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs) -> None:
         started.append(Path(config.hydra.sweep.dir))
         params = config.hydra.sweeper.get("params") or {}
-        _remember([*(f"{k}={v}" for k, v in params.items()), *config.hydra.overrides.task])
+        with suppress(InterpolationResolutionError):  # the sweeper will say why
+            _remember([*(f"{k}={v}" for k, v in params.items()), *config.hydra.overrides.task])
 
 
 def forget() -> None:

@@ -109,6 +109,22 @@ def test_vgg_is_torchvisions_vgg16() -> None:
         torch.testing.assert_close(ours(x), theirs(x))
 
 
+@pytest.mark.parametrize("model", ["caffe-alex", "caffe-ref"])
+def test_caffes_networks_in_torchs_own_layers(model: str) -> None:
+    """Up to relu3, with ceil-mode pooling and torch's normalisation (alpha times N)."""
+    conv = [nn.Conv2d(3, 96, 11, 4), nn.Conv2d(96, 256, 5, padding=2, groups=2)]
+    tail = [nn.LocalResponseNorm(5, 1e-4, 0.75, 1.0), nn.MaxPool2d(3, 2, ceil_mode=True)]
+    tail = tail if model == "caffe-alex" else tail[::-1]
+    third = nn.Conv2d(256, 384, 3, padding=1)
+    theirs = nn.Sequential(conv[0], nn.ReLU(), *tail, conv[1], nn.ReLU(), *tail, third, nn.ReLU())
+    ours = network(paper_net(model).blocks[:10])
+    with torch.no_grad():
+        for mine, name in ((ours.conv1, "0"), (ours.conv2, "4"), (ours.conv3, "8")):
+            mine.load_state_dict(theirs.get_submodule(name).state_dict())
+        x = 50 * torch.randn(1, 3, 127, 119)
+        torch.testing.assert_close(ours(x), theirs(x))
+
+
 def test_pooling_is_caffes() -> None:
     """Caffe's last window may hang over the end: torch's ceil_mode."""
     pool = network([blocks.Pool("pool", (3, 3), (2, 2), (0, 1, 0, 1))])
