@@ -118,11 +118,11 @@ def test_caffes_networks_in_torchs_own_layers(model: str) -> None:
     third = nn.Conv2d(256, 384, 3, padding=1)
     theirs = nn.Sequential(conv[0], nn.ReLU(), *tail, conv[1], nn.ReLU(), *tail, third, nn.ReLU())
     ours = network(paper_net(model).blocks[:10])
+    for mine, other in (("conv1", "0"), ("conv2", "4"), ("conv3", "8")):
+        ours.get_submodule(mine).load_state_dict(theirs.get_submodule(other).state_dict())
     with torch.no_grad():
-        for mine, name in ((ours.conv1, "0"), (ours.conv2, "4"), (ours.conv3, "8")):
-            mine.load_state_dict(theirs.get_submodule(name).state_dict())
-        x = 50 * torch.randn(1, 3, 127, 119)
-        torch.testing.assert_close(ours(x), theirs(x))
+        x = 50 * torch.randn(1, 3, 127, 119, dtype=torch.double)
+        torch.testing.assert_close(ours.double()(x), theirs.double()(x))
 
 
 def test_pooling_is_caffes() -> None:

@@ -55,6 +55,9 @@ def inflated(packed: Bytes) -> Bytes:
     if len(tag) < 8:
         raise DamagedError("a compressed variable without content")
     length = int(np.frombuffer(tag, f"{packed.order}u4")[1])
-    content = stream.decompress(stream.unconsumed_tail, length)
+    content = stream.decompress(stream.unconsumed_tail, max(length, 1))  # 0 would be no limit
     stream.decompress(stream.unconsumed_tail, 1)  # zlib compares the checksum at the end
-    return Bytes(np.frombuffer(bytearray(tag + content), np.uint8), packed.order)
+    whole = np.empty(len(tag) + len(content), np.uint8)  # may be written to, unlike bytes
+    whole[: len(tag)] = np.frombuffer(tag, np.uint8)
+    whole[len(tag) :] = np.frombuffer(content, np.uint8)
+    return Bytes(whole, packed.order)
