@@ -12,8 +12,10 @@ from visprior.build import build
 from visprior.errors import UserError
 from visprior.hyper import Progress
 from visprior.optimizer.adam import Adam
+from visprior.optimizer.gd import GD
 from visprior.param.fourier import Fourier, pack, spectrum_scale, unpack
 from visprior.param.pixel import Pixel
+from visprior.regularizer.base import Regularizer
 from visprior.regularizer.crop import Crop
 from visprior.regularizer.jitter import Jitter
 from visprior.regularizer.tv import TV
@@ -290,6 +292,25 @@ def test_stages_of_several_sizes(run_small):
     )
     change = (watch.images[5] - before).abs().mean()
     assert 0 < change < 12 < before.std()
+
+
+class Halve(Regularizer):
+    """Halfway to grey level 100 after each step."""
+
+    def project(self, x, t):
+        return (x + 100) / 2
+
+
+@pytest.mark.parametrize("name", COLOURS)
+def test_projections_act_on_images(run_small, name):
+    """Six of them and steps of nothing: what remains of the start is 1/64."""
+    still = Schedule([{"steps": 6, "step_size": 0.0}])
+    whole, part = (
+        run_small([4], parts, GD(), still, param=COLOURS[name]())
+        for parts in ({}, {"halve": Halve()})
+    )
+    expected = 100 + (whole.x - 100) / 64
+    assert (part.x - expected).abs().max() < 1e-8 and whole.x.std() > 10
 
 
 @pytest.mark.parametrize(
