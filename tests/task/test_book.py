@@ -14,6 +14,7 @@ from visprior.task.book import PIXELS, chapters
 
 KEYS = ["net=shapes_vgg", "task=maximization", "schedule.steps=6", "metric.spectrum=false"]
 TWO_LAYERS = [*KEYS, "layer=[relu1_2,logits]", "channel=all"]
+EXAMPLES = ["task.M=1", "task.examples=2"]
 PARTS = {"task": "maximization", "net": "shapes_vgg"}
 
 
@@ -39,7 +40,7 @@ class Links(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         found = dict(attrs)
-        self.files += [unquote(found[k]) for k in ("src", "href") if found.get(k)]
+        self.files += [unquote(v) for k in ("src", "href") if (v := found.get(k))]
         if tag == "img":
             self.lazy.append(found.get("loading"))
 
@@ -89,7 +90,7 @@ def test_what_is_finished_is_not_done_again(book):
 def test_batches_are_as_large_as_memory_allows(compose_job, tmp_path):
     cfg = compose_job("net=vgg19", "layer=relu5_1", "channel=all", "seeds=2")
     (only,) = chapters(Services(cfg, tmp_path, None), "auto")  # pyright: ignore[reportArgumentType]
-    assert sum(only.batches, []) == list(range(512))
+    assert [c for batch in only.batches for c in batch] == list(range(512))
     size = len(only.batches[0])
     assert size * 2 * 224 * 224 <= PIXELS < (size + 1) * 2 * 224 * 224
 
@@ -104,8 +105,7 @@ def test_batches_are_as_large_as_memory_allows(compose_job, tmp_path):
         (["layer=[relu1_2]", "channel=0", "task.examples=-1"], r"task\.examples must be"),
         (["layer=[relu1_2,relu2_1]", "task.where=mosaic"], "one layer"),
         (
-            ["net.weights=random", "net.name=mine", "layer=[relu1_2]", "channel=0"]
-            + ["task.M=1", "task.examples=2"],
+            ["net.weights=random", "net.name=mine", "layer=[relu1_2]", "channel=0", *EXAMPLES],
             "needs statistics",
         ),
     ],
@@ -114,3 +114,25 @@ def test_a_book_refuses(book, tmp_path, keys, message):
     with pytest.raises(UserError, match=message):
         book(*KEYS, *keys)
     assert not (tmp_path / "book" / "metrics.json").exists()
+
+
+def test_a_video_of_a_path_stands_beside_its_channel(book, compose_job, tmp_path):
+    keys = [
+        "net=shapes_vgg",
+        "task=path",
+        "layer=relu1_2",
+        "channel=[0,2]",
+        "metric.spectrum=false",
+    ]
+    keys += ["task.starts=[naive,tv]", "task.start_steps=2", "task.pivots=2", "schedule.steps=2"]
+    run(compose_job(*keys), tmp_path / "paths", {"task": "path", "net": "shapes_vgg"})
+    folder, _ = book(
+        *KEYS, "layer=[relu1_2,relu2_1]", "channel=[0,1]", f"task.videos={tmp_path / 'paths'}"
+    )
+    page = (folder / "relu1_2" / "index.html").read_text()
+    assert [f for f in Links(page).files if "mp4" in f] == ["0000/path_channel0.mp4"]
+    copy = (folder / "relu1_2" / "0000" / "path_channel0.mp4").read_bytes()
+    assert copy == (tmp_path / "paths" / "channel0" / "path.mp4").read_bytes()
+    assert "mp4" not in (folder / "relu2_1" / "index.html").read_text()
+    with pytest.raises(UserError, match=r"no path\.mp4 of task=path net=shapes_vgg"):
+        book(*KEYS, "layer=[relu1_1]", "channel=0", f"task.videos={folder}")

@@ -12,13 +12,11 @@ from visprior.solver import Solver
 
 
 class Bar:
-    """One bar over a run of one or several parts, of equally many steps unless `total` is set."""
+    """One bar over a run of one or several parts."""
 
-    def __init__(self, parts: int = 1) -> None:
-        self.parts = parts
-        self.total: int | None = None  # steps of all parts, where they differ
+    def __init__(self) -> None:
+        self.total: int | None = None  # steps of all parts; None: there is one part
         self._over = 0  # steps that were passed over before the bar began
-        self.skipped = 0  # parts that an earlier start has finished
         self._bar: tqdm | None = None
         self._part = 0  # steps of the current part that are shown
 
@@ -26,8 +24,8 @@ class Bar:
         """A part begins, `done` of its steps are done already."""
         if self._bar is None:
             self._bar = tqdm(
-                total=self.total or self.parts * steps,
-                initial=self.skipped * steps + self._over + done,
+                total=self.total or steps,
+                initial=self._over + done,
                 disable=not sys.stderr.isatty(),
                 unit="step",
                 dynamic_ncols=True,

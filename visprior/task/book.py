@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from omegaconf import ListConfig
 
+from visprior.build import build
 from visprior.config import slug
 from visprior.errors import UserError
 from visprior.record.book import write_front_page, write_layer_page
 from visprior.record.files import read_json
 from visprior.record.measured import say, write_measured
+from visprior.schedule.schedule import Schedule
 from visprior.services import Services
+from visprior.task.beside import add_examples, add_videos, find_videos
 from visprior.task.direction import chosen_channels
-from visprior.task.examples import Examples
 
 PIXELS = 2**22  # of the images of one batch, all together: about 0.5 GB with the optimiser's state
 
@@ -24,6 +27,7 @@ class Maximizes(Protocol):
     batch: int | str
     examples: int
     statistics: str | None
+    videos: str | None
 
     def run(self, s: Services) -> float:
         """Maximize one layer's channels in one batch."""
@@ -65,13 +69,14 @@ def write_book(task: Maximizes, s: Services, plan: Sequence[Chapter]) -> float:
 
     The pages are written after every batch, so that they can be looked at while the rest runs.
     """
-    s.recorder.bar.parts = sum(len(chapter.batches) for chapter in plan)
+    s.recorder.bar.total = _steps(s) * sum(len(chapter.batches) for chapter in plan)
+    videos = find_videos(s, task.videos)
     rows: list[dict[str, Any]] = []
     strips: list[dict[str, Any]] = []
     for chapter in plan:
         own: list[dict[str, Any]] = []
         for part in _parts(s, chapter):
-            own += _batch(task, part, chapter)
+            own += _batch(task, part, chapter, videos)
             title = f"{s.net.name}, {chapter.layer}: what excites its channels"
             write_layer_page(s.folder / chapter.folder, title, own, min(s.size))
             _front(s, [*strips, _strip(chapter, own)])
@@ -84,16 +89,24 @@ def write_book(task: Maximizes, s: Services, plan: Sequence[Chapter]) -> float:
     return _finish(s, rows)
 
 
+def _steps(s: Services) -> int:
+    """Steps of one batch."""
+    schedule: Schedule = build(s.cfg.schedule, s.cfg.trust)
+    return sum(stage.steps for stage in schedule.stages(s.recorder.task))
+
+
 def _parts(s: Services, chapter: Chapter) -> Iterator[Services]:
     for batch in chapter.batches:
         keys = {"layer": chapter.layer, "channel": batch}
         yield s.part(f"{chapter.folder}/{batch[0]:04d}", keys)
 
 
-def _batch(task: Maximizes, part: Services, chapter: Chapter) -> list[dict[str, Any]]:
+def _batch(
+    task: Maximizes, part: Services, chapter: Chapter, videos: dict[tuple[str, str], Path]
+) -> list[dict[str, Any]]:
     """Maximize one batch unless an earlier start has; its rows, files relative to the layer's."""
     if part.recorder.finished:
-        part.recorder.bar.skipped += 1
+        part.recorder.bar.pass_over(_steps(part))
     else:
         part.recorder.start()
         try:
@@ -107,19 +120,9 @@ def _batch(task: Maximizes, part: Services, chapter: Chapter) -> list[dict[str, 
     for row in rows:
         row |= {"layer": chapter.layer, "file": f"{base}/{row['file']}"}
     if task.examples:
-        _add_examples(task, part, rows)
+        add_examples(part, rows, task.examples, task.statistics)
+    add_videos(part, rows, videos)
     return rows
-
-
-def _add_examples(task: Maximizes, part: Services, rows: list[dict[str, Any]]) -> None:
-    """The pictures that excite each channel most, from statistics: what it sees of them."""
-    if task.statistics is None and part.net.statistics is None:
-        way = "measure them first: task=statistics, then task.statistics=FOLDER"
-        raise UserError(f"task.examples needs statistics of {part.net.name}; {way}")
-    found = Examples(task.examples, task.statistics).patches(part)
-    each = len(rows) // len(found)  # seeds of one channel stand in a row
-    for b, row in enumerate(rows):
-        row["examples"] = [f"{part.folder.name}/{name}" for name in found[b // each]]
 
 
 def _strip(chapter: Chapter, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -59,6 +59,7 @@ class Maximization:
         filters: int = 25,
         batch: int | str = "auto",
         examples: int = 0,
+        videos: str | None = None,
         scale: str = "paper",
     ) -> None:
         self.C = C
@@ -71,6 +72,7 @@ class Maximization:
         self.filters = filters
         self.batch = batch
         self.examples = examples
+        self.videos = videos
         self.scale = choice("task.scale", scale, ["paper", "none"])
         if self.where == "mosaic" and scale == "none":
             raise UserError("task.scale=none leaves the filters of a mosaic incomparable")
