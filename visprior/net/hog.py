@@ -1,5 +1,7 @@
 """HOG, histograms of oriented gradients, as a differentiable representation."""
 
+import functools
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -35,11 +37,14 @@ class HogFeatures(nn.Module):
         orientations: int = 9,
         binning: str = "hard",
         texture: bool | None = None,
+        through: float = 0.0,
     ):
         super().__init__()
         self.variant, self.cell, self.orientations = variant, cell, orientations
         self.texture = variant in ("uoctti", "dpm") if texture is None else texture
         self.bin = cells.hard_rounded if variant == "dpm" else cells.BINNINGS[binning]
+        if through:
+            self.bin = functools.partial(cells.straight_through, through)
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of cells."""
@@ -91,6 +96,8 @@ class Hog(Descriptor):
         orientations: K, between 0 and 180 degrees.
         binning: hard, bilinear or relu; DPM's is hard.
         texture: whether the values of texture are there; None: as the variant has it.
+        through: share of bilinear binning's gradient in that of hard binning, from 0 to 1; the
+            values do not change.
         channels, size, mean: see Descriptor.
 
     Errors: UserError for what a variant does not have.
@@ -103,6 +110,7 @@ class Hog(Descriptor):
         orientations: int = 9,
         binning: str = "hard",
         texture: bool | None = None,
+        through: float = 0.0,
         channels: int = 1,
         size: int | list[int] = 512,
         mean: float | list[float] = 128.0,
@@ -117,9 +125,12 @@ class Hog(Descriptor):
             raise UserError(f"net.variant=dpm has net.binning=hard only, got {binning}")
         if texture and variant in ("paper", "dalal_triggs"):
             raise UserError(f"net.variant={variant} has no texture values; leave net.texture out")
+        if not 0 <= through <= 1 or (through and (binning != "hard" or variant == "dpm")):
+            allowed = "from 0 to 1, and 0 but for hard binning (not DPM's)"
+            raise UserError(f"net.through must be {allowed}, got {through:g}")
         # A cell sees its blocks' cells, one to each side, the pixels pooled into these, and theirs.
         pooled = 2 * cell - cell % 2
-        self.features = HogFeatures(variant, cell, orientations, binning, texture)
+        self.features = HogFeatures(variant, cell, orientations, binning, texture, through)
         super().__init__(
             name,
             self.features,

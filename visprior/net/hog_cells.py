@@ -76,6 +76,17 @@ def hard(gx: Tensor, gy: Tensor, orientations: int) -> Iterator[Share]:
     yield lowest - steps, length(gx, gy), 0
 
 
+def straight_through(through: float, gx: Tensor, gy: Tensor, orientations: int) -> Iterator[Share]:
+    """hard, with a share of bilinear's gradient in its own, which does not know of orientation.
+
+    A straight-through estimator (Bengio et al. 2013); the values are hard's.
+    """
+    for q, value, shift in hard(gx, gy, orientations):
+        yield q, value.detach() + (1 - through) * (value - value.detach()), shift
+    for q, value, shift in bilinear(gx, gy, orientations):
+        yield q, through * (value - value.detach()), shift
+
+
 def hard_rounded(gx: Tensor, gy: Tensor, orientations: int) -> Iterator[Share]:
     """As hard, with directions rounded to four decimals and compared by products (DPM v5)."""
     x, y = gx.detach(), gy.detach()
@@ -128,14 +139,14 @@ def histograms(
     corner, and the cells are sums of four blocks' corners.
 
     Args:
-        shares: bins and values of pixels, (B, H, W).
+        shares: bins and values of pixels, (B, H, W); a bin's tensor is read once if it comes again.
         first: row and column of the first pixel in the image.
     """
     total: Tensor | int = 0
-    index = None
+    last, index = None, None
     for q, value, shift in shares:
-        if index is None:
-            index = _block_index(q, first, cell, grid, orientations)
+        if index is None or q is not last:
+            last, index = q, _block_index(q, first, cell, grid, orientations)
         pooled = _corners(value, index, first, cell, grid, orientations)
         pooled = torch.cat([pooled[:, :1] + pooled[:, -1:], pooled[:, 1:-1]], 1)  # -pi is pi
         total = total + pooled.roll(orientations + shift, 1)
