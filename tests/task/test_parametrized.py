@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from visprior.errors import UserError
+from visprior.record.files import read_json
 from visprior.record.state import load_state
 
 STEPS = [
@@ -30,8 +31,7 @@ def stop_at(monkeypatch, step):
 
 
 # Within the first stage (8 steps of an inversion's 9), and before the second.
-@pytest.mark.parametrize("step", [3, 8])
-@pytest.mark.parametrize("start", ["param", "sigmoid_noise"])
+@pytest.mark.parametrize(("step", "start"), [(3, "param"), (8, "sigmoid_noise")])
 def test_an_interrupted_run_goes_on_to_the_same_bits(go, tiny, monkeypatch, tmp_path, step, start):
     keys = [*tiny, *STEPS, f"task.start={start}", "image=coffee"]
     go("inversion", *keys, folder="whole")
@@ -96,3 +96,19 @@ def test_the_sigmoid_start_is_the_thesis():
     assert float(n.mean()) == pytest.approx(0, abs=0.02)
     alone = start_image("sigmoid_noise", [7], (40, 50), [1.0, 2.0, 3.0], None)
     assert torch.equal(x[1:], alone) and not torch.equal(x[:1], alone)
+
+
+def test_lucids_recipe(go, tiny):
+    """Its numbers, and that what it does to a picture excites the channel."""
+    keys = [*tiny, "+experiment=lucid", "layer='2'", "channel=1", "seeds=2"]
+    still = ["schedule.steps=1", "schedule.step_size=1e-9"]
+    _, start = go("maximization", *keys, *still, folder="still")
+    folder, end = go("maximization", *keys, "schedule.steps=40")
+    before, after = ([row["activation"] for row in m["images"]] for m in (start, end))
+    assert min(after) > max(before) + 0.5
+    about = read_json(folder / "run.json")
+    assert about["stages"][0]["regularizers"] == ["transforms"]
+    assert about["stages"][0]["canvas"] == [24, 24]
+    pictures = [np.array(Image.open(path)) for path in sorted(folder.glob("preimage*.png"))]
+    first, second = pictures
+    assert not np.array_equal(first, second)
