@@ -76,11 +76,12 @@ def curve_panel(film: Film, width: int, height: int) -> tuple[np.ndarray, np.nda
     axes.set_ylabel("activation")
     axes.set_title(film.title, fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower right", frameon=False, fontsize=8)
+    axes.legend(loc="best", frameon=False, fontsize=8)
     canvas.draw()
     panel = np.asarray(canvas.buffer_rgba())[..., :3].copy()
-    points = axes.transData.transform(np.stack([frames, film.activation], 1))
-    rows = panel.shape[0] - 1 - np.nan_to_num(points[:, 1])
+    heights = np.where(np.isfinite(film.activation), film.activation, low)
+    points = axes.transData.transform(np.stack([frames, heights], 1))
+    rows = panel.shape[0] - 1 - points[:, 1]
     return panel, np.stack([rows, points[:, 0]], 1).round().astype(int)
 
 

@@ -9,7 +9,8 @@ from visprior.errors import UserError, choice
 from visprior.regularizer.band import Band
 from visprior.services import Services
 from visprior.task.direction import axis_of, chosen_channels, place_of
-from visprior.task.path_band import Feature, Way, pass_stages
+from visprior.task.path_band import Way
+from visprior.task.path_plan import Feature, pass_stages
 from visprior.task.path_result import Path as Found
 from visprior.task.path_result import finish_paths, write_path
 from visprior.task.path_starts import Made, Start, make_starts, plan_starts
@@ -25,7 +26,8 @@ class Path:
     are raised by the band (algorithm 1) for the first stage of `schedule`; then `insert` images
     are put between each two of them and, where one is less active than both pivots beside it, all
     are raised again for the second stage (algorithm 2). Six start images give 421 frames. a is the
-    bare activation of the channel, `where` and `score` as in a maximization.
+    bare activation of the channel, `where` and `score` as in a maximization; against regularizers
+    it weighs C (the thesis: 1).
 
     starts: recipes, pictures, folders of finished runs, or diversity:N, in the order of the path.
     start_steps: steps of each recipe in place of its own. passes: 0 is the straight line, 1 leaves
@@ -42,6 +44,7 @@ class Path:
         self,
         band: Band,
         starts: Any = None,
+        C: float = 5.0,
         start_steps: int | None = None,
         pivots: int = 20,
         insert: int = 3,
@@ -66,6 +69,9 @@ class Path:
         limits = [float(d) for d in drop or [0, 0]]
         if len(limits) != 2 or min(limits) < 0:
             raise UserError(f"task.drop must be two numbers >= 0, got {drop}")
+        if not isinstance(C, int | float) or not C > 0:
+            raise UserError(f"task.C must be a number > 0, got {C}")
+        self.C = float(C)
         self.band, self.starts, self.start_steps = band, starts, start_steps
         self.pivots, self.insert, self.passes = pivots, insert, passes
         self.drop = limits[0], limits[1]
@@ -89,7 +95,7 @@ class Path:
         hot = s.to_device(one_hot(channels, layer.shape[axis_of(layer)]))
         found = []
         for k, name in enumerate(names):
-            feature = Feature(s.cfg.layer, hot[k : k + 1], place, self.score)
+            feature = Feature(s.cfg.layer, hot[k : k + 1], place, self.score, self.C)
             folder = name if len(names) > 1 else ""
             found.append(self._trace(s, folder, name, feature, starts[k]))
         return finish_paths(s, found, self.video, self.curve, self.mirror)

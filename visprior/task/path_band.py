@@ -1,7 +1,7 @@
 """The way from one image to the next: the band in one pass or two, resumable."""
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from omegaconf import OmegaConf
@@ -9,43 +9,15 @@ from torch import Tensor
 
 from visprior.build import build
 from visprior.errors import UserError
+from visprior.hyper import Progress
 from visprior.launch import launch_from
-from visprior.moment import Solution
+from visprior.moment import Moment, Solution
 from visprior.record.state import digest_path, load_state, save_state
-from visprior.regularizer.band import Band
 from visprior.regularizer.band_geometry import densify, straight
 from visprior.regularizer.base import Regularizer, Scene, acts
-from visprior.schedule.schedule import Schedule
 from visprior.services import Elements, Services
-from visprior.task.objective import Activation
+from visprior.task.path_plan import Feature, Plan, pass_stages
 from visprior.task.path_starts import without_snapshots
-from visprior.task.term import Term
-
-
-class Plan(Protocol):
-    """How a path is looked for."""
-
-    band: Band
-    pivots: int
-    insert: int
-    passes: int
-    drop: tuple[float, float]
-    relative: list[str]
-
-
-@dataclass
-class Feature:
-    """What is excited: direction (1, C) of a layer, at a place."""
-
-    layer: str
-    direction: Tensor
-    where: str | int
-    score: str
-
-    def objective(self, images: int) -> Activation:
-        """The bare activation of so many images, to be raised."""
-        direction = self.direction.expand(images, -1)
-        return Activation([Term(self.layer, direction, self.where, score=self.score)], C=1.0)
 
 
 @dataclass
@@ -57,26 +29,6 @@ class Link:
     straight: Tensor  # (n,), of the straight line
     steps: list[int] = field(default_factory=list)  # taken in each pass
     failed: str | None = None
-
-
-def pass_stages(s: Services) -> list[tuple[int, Any]]:
-    """Steps and schedule of either pass, from the stages of `schedule`: one each, or one for both.
-
-    Errors: UserError for more than two.
-    """
-    schedule: Schedule = build(s.cfg.schedule, s.cfg.trust)
-    stages = schedule.stages(s.recorder.task)
-    if len(stages) > 2:
-        raise UserError(f"task=path has two passes, a stage each; the schedule has {len(stages)}")
-    specs = [spec for spec in s.cfg.schedule.stages if not spec.get("tasks")] or list(
-        s.cfg.schedule.stages
-    )
-    found = []
-    for stage, spec in zip(stages, specs, strict=False):
-        node = s.cfg.schedule.copy()
-        node.stages, node.steps = [spec], stage.steps
-        found.append((stage.steps, node))
-    return [found[0], found[-1]]
 
 
 class Way:
@@ -159,11 +111,10 @@ class Way:
             part.recorder.save(m)
             part.recorder.fail(KeyboardInterrupt())
             raise KeyboardInterrupt
-        finite = torch.isfinite(m.z.flatten(1)).all(1)[:, None, None, None]
-        z = torch.where(finite, m.z, m.good)
-        self._leave(part, solution, z)
+        z, taken = self._outcome(m)
+        self._leave(part, solution, z, taken)
         self.s.recorder.bar.pass_over(planned - solution.steps)
-        steps.append(solution.steps)
+        steps.append(taken)
         if solution.failures:
             failures.append(next(iter(solution.failures.values())))
         return z
@@ -197,13 +148,26 @@ class Way:
         cut = part.cut([self.feature.layer, *extra])
         return launch_from(part, z, objective, elements, cut, regularizers)
 
+    def _outcome(self, m: Moment) -> tuple[Tensor, int]:
+        """The path of a finished pass and the steps that led to it.
+
+        When the band has ended it, the path whose activations were good enough, as in algorithm 1:
+        the one before the step after which that was seen.
+        """
+        t = Progress(0, 1, 0, 0, 1)
+        enough = self.plan.band.stop(m.history[m.step - 1, 0], t)
+        if enough is not None and bool(enough):
+            return m.good, m.step - 1
+        finite = torch.isfinite(m.z.flatten(1)).all(1)[:, None, None, None]
+        return torch.where(finite, m.z, m.good), m.step
+
     @staticmethod
-    def _leave(part: Services, solution: Solution, z: Tensor) -> None:
+    def _leave(part: Services, solution: Solution, z: Tensor, taken: int) -> None:
         """What a pass leaves behind: its pivots, in place of the state of the loop."""
-        meta = {"steps": str(solution.steps)}
+        meta = {"steps": str(taken)}
         save_state(part.folder / "pivots.safetensors", {"z": z}, meta)
         part.recorder.failures = {str(b): why for b, why in solution.failures.items()}
-        part.recorder.run |= {"steps": solution.steps, "loop_seconds": solution.seconds}
+        part.recorder.run |= {"steps": taken, "loop_seconds": solution.seconds}
         part.recorder.finish(part.device)
         state = part.folder / "state.safetensors"
         for path in (state, digest_path(state)):

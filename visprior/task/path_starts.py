@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor
 from torch.nn import functional
 
 from visprior.build import build
+from visprior.config import config_dir
 from visprior.errors import RunFailed, UserError, did_you_mean
 from visprior.picture import find_pictures, load_picture, unique_label
 from visprior.recipe import recipe_names, recipe_parts
@@ -85,19 +87,15 @@ def _made(
         raise UserError(f"task.starts: diversity:{count} makes no image")
     keys = recipe_parts(recipe)
     if name != recipe:
-        keys["regularizer"]["diversity"] = _diversity()
+        OmegaConf.update(keys["regularizer"], "diversity", _diversity(), force_add=True)
     if steps is not None:
-        keys["schedule"]["steps"] = steps
+        OmegaConf.update(keys["schedule"], "steps", steps)
     keys["task"].update(task)
     return Made(name, count, keys)
 
 
 def _diversity() -> Any:
     """The regularizer as its file has it."""
-    from omegaconf import OmegaConf
-
-    from visprior.config import config_dir
-
     return OmegaConf.load(Path(config_dir()) / "regularizer" / "diversity.yaml").diversity
 
 
