@@ -13,7 +13,8 @@ Both get the same weights: vgg19 with He's normal initialisation from a seed (no
 are needed), or those of a shipped network. The channels are those in the middle of the layer's list
 of channels, one after the other, which is no choice for what they show. Printed are the process
 time of a step (the median over blocks), and the mean of the channel on both final pictures (8 bits
-per colour, no transforms), measured by one function.
+per colour, no transforms), measured by one function. lucent's is measured twice: its network saw
+the picture with a margin of 12 pixels resized to the size, so also at that scale.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 BLOCK = 16
 ROOT = Path(__file__).resolve().parents[1]
@@ -268,7 +270,7 @@ def compare(args: argparse.Namespace, folder: Path) -> None:
     weights = weights_of(args.net, folder)
     net = shipped(args.net, Representation, weights=str(weights))
     size = (args.size, args.size)
-    cut, count = net.cut([layer], "cpu", size=size), net.layer(layer, size).shape[0]
+    count = net.layer(layer, size).shape[0]
     print(f"{args.net} {layer}, {args.size} px, {args.steps} steps, torch {torch.__version__}")
     first = count // 2 - args.channels // 2
     for channel in range(first, first + args.channels):
@@ -277,21 +279,34 @@ def compare(args: argparse.Namespace, folder: Path) -> None:
             "size": args.size, "steps": args.steps, "seed": args.seed, "weights": str(weights),
             "normalise": normalise, "folder": str(folder),
         }  # fmt: skip
-        found, step, reached = race(args.peer, job), {}, {}
-        for name, (seconds, picture) in found.items():
-            step[name] = 1000 * statistics.median(seconds[1:] or seconds) / BLOCK
-            x = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
-            with torch.no_grad():
-                reached[name] = float(cut(x)[layer][:, channel].mean())
+        found = race(args.peer, job)
+        step = {
+            name: 1000 * statistics.median(seconds[1:] or seconds) / BLOCK
+            for name, (seconds, _) in found.items()
+        }
+        ours, theirs = (found[name][1] for name in ("visprior", "lucent"))
+        smaller = round(args.size**2 / (args.size + 12))
         ratio = statistics.median(
             v / p for v, p in zip(found["visprior"][0], found["lucent"][0], strict=True)
         )
         print(
             f"channel {channel}: visprior {step['visprior']:.1f} ms a step, lucent "
             f"{step['lucent']:.1f}, ratio {ratio:.3f} (aim 0.5); activation visprior "
-            f"{reached['visprior']:.4g}, lucent {reached['lucent']:.4g}",
+            f"{activation(net, layer, channel, ours, args.size):.4g}, lucent "
+            f"{activation(net, layer, channel, theirs, args.size):.4g} "
+            f"({activation(net, layer, channel, theirs, smaller):.4g} at its own scale)",
             flush=True,
         )
+
+
+def activation(net: Any, layer: str, channel: int, picture: np.ndarray, size: int) -> float:
+    """The mean of a channel on a picture of 8 bits per colour, at a size."""
+    x = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+    if x.shape[-1] != size:
+        x = functional.interpolate(x, (size, size), mode="bilinear", align_corners=True)
+    with torch.no_grad():
+        phi = net.cut([layer], "cpu", size=(size, size))(x)[layer]
+    return float(phi[:, channel].mean())
 
 
 if __name__ == "__main__":
