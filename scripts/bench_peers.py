@@ -128,6 +128,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", help="a folder for the pictures")
     args = parser.parse_args()
+    if args.steps % BLOCK or args.steps < 4 * BLOCK:
+        parser.error(f"--steps must be {4 * BLOCK} or more, and a multiple of {BLOCK}")
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(args.keep or scratch)
