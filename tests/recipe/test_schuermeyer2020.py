@@ -4,6 +4,8 @@ The update of his section 3.4 and program, in numpy: g / (std(g) + 1e-8), Adam w
 a blur, clipping to [-1, 1]. Only the derivative of the mean activation comes from torch.
 """
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -163,3 +165,14 @@ def test_every_recipe_runs_and_says_what_it_is(compose_job, net, tmp_path, name)
     values = dict(zip(*(line.split(",") for line in first[:2]), strict=True))
     assert float(values["data"]) == pytest.approx(-float(values["activation"]), rel=1e-6)
     assert read_json(tmp_path / "run" / "run.json")["status"] == "finished"
+
+
+@pytest.mark.slow
+def test_the_sheet_of_all_recipes(tmp_path):
+    given = ["schedule.steps=2", "record.snapshots=[1]", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    command = [sys.executable, "-m", "visprior.cli", "+experiment=schuermeyer_regularizers", *given]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(config_dir()).parent)
+    assert done.returncode == 0, done.stderr
+    shown = {p.parent.name.partition("recipe=")[2] for p in tmp_path.glob("sweep/*/preimage.png")}
+    assert shown == set(RECIPES) - {"transforms_in_place"}
+    assert (tmp_path / "sweep" / "sheet.png").stat().st_size > 0
