@@ -104,7 +104,9 @@ class Report:
     height: int = 192  # of a picture on the sheet, pixels; many pictures are drawn smaller
     caption: str | None = None  # a metric under each picture
     original: bool = False  # put the photograph in the first column
+    glyph: bool = False  # put a drawing of the photograph's features after it
     table: list[str] = field(default_factory=list)  # metrics of a table with the sheet's axes
+    reference: list[Any] = field(default_factory=list)  # more lines of the table, {heading: value}
 
 
 @dataclass

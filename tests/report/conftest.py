@@ -48,7 +48,7 @@ def make_job(tmp_path) -> Make:
 def _image(folder: Path, n: int, i: int, label: str) -> dict[str, Any]:
     """Pictures of one colour that tells job, image and kind: (n, i, 1 = pre-image, 2 = target)."""
     for kind, name in ((1, "preimage"), (2, "target")):
-        colour = np.array([10 * n + 5, 40 * i + 5, 60 * kind], dtype=np.uint8)
+        colour = np.array([10 * n + 5, 40 * i % 250 + 5, 60 * kind], dtype=np.uint8)
         save_png(folder / f"{name}_{label}.png", np.tile(colour, (32, 32, 1)))
     return {"label": label, "file": f"preimage_{label}.png", "target": f"target_{label}.png",
             "picture": label, "status": "ok", "error": 0.1}  # fmt: skip

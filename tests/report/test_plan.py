@@ -8,10 +8,12 @@ from visprior.report.layout import find_sweep, lay_out
 from visprior.report.plan import Plan, plan_sheet
 
 
-def plan_of(folder, picture="preimage", original=False, rows=None, columns=None) -> Plan:
+def plan_of(
+    folder, picture="preimage", original=False, rows=None, columns=None, glyph=False
+) -> Plan:
     jobs = read_jobs(folder)
     sweep = find_sweep(jobs)
-    return plan_sheet(jobs, sweep, lay_out(sweep, rows, columns), picture, original)
+    return plan_sheet(jobs, sweep, lay_out(sweep, rows, columns), picture, original, glyph)
 
 
 def shown(plan: Plan) -> list[list[list[str]]]:
@@ -61,6 +63,22 @@ def test_the_photograph_comes_first(tmp_path, make_job):
     plan = plan_of(tmp_path, original=True, columns=["image"])
     assert plan.row_labels == ["original", "1", "2"]
     assert shown(plan)[0] == [["0/target_cat"], ["2/target_dog"]]
+
+
+def test_glyphs_stand_after_the_photographs_of_many_images(tmp_path, make_job):
+    labels = [f"p{i}" for i in range(13)]
+    folders = [make_job(n, [f"net=n{n}"], labels=labels) for n in range(2)]
+    metrics = read_json(folders[1] / "metrics.json")  # the first net draws nothing
+    for image in metrics["images"][:12]:
+        image["glyph"] = f"glyph_{image['label']}.png"
+        (folders[1] / image["glyph"]).touch()
+    write_json(folders[1] / "metrics.json", metrics)
+    plan = plan_of(tmp_path, original=True, glyph=True)
+    assert plan.column_labels == ["original", "glyph", "n0", "n1"]
+    assert plan.row_labels == labels
+    pictures = [["0/target_p3"], ["1/glyph_p3"], ["0/preimage_p3"], ["1/preimage_p3"]]
+    assert shown(plan)[3] == pictures
+    assert shown(plan)[12][1] == ["no glyph"]
 
 
 def test_many_values_of_one_key_and_random_searches_become_a_list(tmp_path, make_job):

@@ -35,3 +35,23 @@ def test_seeds_are_averaged_and_no_table_is_the_default(make_job, tmp_path):
     report(tmp_path)
     assert (tmp_path / "table.csv").read_text().splitlines() == ["C,error", "300,0.2", "20,0.6"]
     assert len(read_jobs(tmp_path)) == 4
+
+
+def test_a_sheet_of_one_row_gives_a_line_a_column_and_a_papers_numbers_follow(
+    make_job, tmp_path, caplog
+):
+    lines = [{"net": "hog, paper", "error": 0.3}, {"net": "sift, paper", "error_std": 0.1, "C": 20}]
+    asked = {"rows": [], "columns": ["net"], "table": ["error", "error_std"], "reference": lines}
+    for n, net in enumerate("ab"):
+        summary = {"error": 0.5 + n, "error_std": 0.2}
+        make_job(n, [f"net={net}"], report=asked, summary=summary, labels=["cat", "rocket"])
+    report(tmp_path)
+    assert (tmp_path / "table.csv").read_text().splitlines() == [
+        "net,error,error_std",
+        "a,0.5,0.2",
+        "b,1.5,0.2",
+        '"hog, paper",0.3,',
+        '"sift, paper",,0.1',
+    ]
+    assert "report.reference: no 'C'" in caplog.text
+    assert "hog, paper" in (tmp_path / "index.html").read_text()

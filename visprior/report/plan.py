@@ -9,14 +9,16 @@ from visprior.report.jobs import Job
 from visprior.report.layout import Layout, Sweep, axis_labels, labelled, short_names
 
 LINE = 12  # a single axis with more values is broken into several rows
+TALL = 48  # images of a job that may stand below each other
 
 
 class Item(NamedTuple):
-    """A picture, or the reason why there is none; the photograph it was made from."""
+    """A picture, or the reason why there is none; the photograph it was made from, its glyph."""
 
     file: Path | None
     reason: str = ""
     original: Path | None = None
+    glyph: Path | None = None
 
 
 class Plan(NamedTuple):
@@ -30,12 +32,21 @@ class Plan(NamedTuple):
 
 
 def plan_sheet(
-    jobs: Sequence[Job], sweep: Sweep, layout: Layout, picture: str, original: bool
+    jobs: Sequence[Job],
+    sweep: Sweep,
+    layout: Layout,
+    picture: str,
+    original: bool,
+    glyph: bool = False,
 ) -> Plan:
-    """picture: preimage (with its box, if one is drawn), comparison, glyph or sheet (a job's)."""
+    """picture: preimage (with its box, if one is drawn), comparison, glyph or sheet (a job's).
+
+    original, glyph: put those of the photographs first.
+    """
     single = min(len(layout.rows), len(layout.columns)) == 1
     longest = max(len(layout.rows), len(layout.columns))
-    labels = _shared_labels(jobs) if picture != "sheet" else []
+    most = LINE if layout.row_keys else TALL
+    labels = _shared_labels(jobs, most) if picture != "sheet" else []
     one_each = all(len(indices) == 1 for indices in layout.cells.values())
     if single and labels and one_each and longest <= LINE:
         plan = _plan_images(jobs, layout, picture, labels)
@@ -45,7 +56,8 @@ def plan_sheet(
         plan = _plan_grid(jobs, layout, picture)
         labels = []
     pictures_across = layout.column_keys == ["image"] or bool(labels and layout.row_keys)
-    return _with_originals(plan, pictures_across) if original else plan
+    plan = _with_first(plan, "glyph", pictures_across) if glyph else plan
+    return _with_first(plan, "original", pictures_across) if original else plan
 
 
 def _items(job: Job, picture: str) -> list[Item]:
@@ -54,22 +66,27 @@ def _items(job: Job, picture: str) -> list[Item]:
     if job.status not in ("finished", "failed"):
         return [Item(None, missing)]
     if picture == "sheet":
-        return [_item(job.folder / "sheet.png", missing, None)]
+        return [_item(job.folder / "sheet.png", missing)]
     items = []
     for image in job.images:
         name = image.get(picture if picture in ("comparison", "glyph") else "box")
         file = job.folder / str(name or image.get("file"))
-        original = job.folder / str(image.get("target"))
+        original, glyph = (job.folder / str(image.get(key)) for key in ("target", "glyph"))
         if image.get("status", "ok") not in ("ok", "finished"):
-            reason = str(image.get("reason") or job.why)
-            items.append(Item(None, reason, original if original.is_file() else None))
+            item = Item(None, str(image.get("reason") or job.why))
         else:
-            items.append(_item(file, missing, original if original.is_file() else None))
+            item = _item(file, missing)
+        items.append(
+            item._replace(
+                original=original if original.is_file() else None,
+                glyph=glyph if glyph.is_file() else None,
+            )
+        )
     return items or [Item(None, missing)]
 
 
-def _item(file: Path, missing: str, original: Path | None) -> Item:
-    return Item(file, "", original) if file.is_file() else Item(None, missing, original)
+def _item(file: Path, missing: str) -> Item:
+    return Item(file) if file.is_file() else Item(None, missing)
 
 
 def _plan_grid(jobs: Sequence[Job], layout: Layout, picture: str) -> Plan:
@@ -103,11 +120,11 @@ def _corner(layout: Layout, names: dict[str, str]) -> str:
     return "\n".join(words)
 
 
-def _shared_labels(jobs: Sequence[Job]) -> list[str]:
-    """The labels of the images, when every job that has any has the same two or more."""
+def _shared_labels(jobs: Sequence[Job], most: int) -> list[str]:
+    """The labels of the images, when every job that has any has the same two to most."""
     lists = {tuple(str(i.get("label")) for i in job.images) for job in jobs if job.images}
     labels = list(next(iter(lists))) if len(lists) == 1 else []
-    return labels if 1 < len(labels) <= LINE else []
+    return labels if 1 < len(labels) <= most else []
 
 
 def _plan_images(jobs: Sequence[Job], layout: Layout, picture: str, labels: list[str]) -> Plan:
@@ -132,7 +149,7 @@ def _plan_list(jobs: Sequence[Job], sweep: Sweep, picture: str, original: bool) 
     values = [tuple(v[key] for key in keys) for v in sweep.values]
     words = axis_labels(keys, values, short_names(keys)) if keys else [job.name for job in jobs]
     items = [_items(job, picture) for job in jobs]
-    if original and len(first := _originals(items)) == 1 and "image" not in keys:
+    if original and len(first := _distinct(items, "original")) == 1 and "image" not in keys:
         items, words = [first, *items], ["original", *words]
     across = min(LINE, math.ceil(math.sqrt(1.6 * len(items))))
     starts = range(0, len(items), across)
@@ -141,22 +158,22 @@ def _plan_list(jobs: Sequence[Job], sweep: Sweep, picture: str, original: bool) 
     return Plan(cells, None, None, captions, "")
 
 
-def _with_originals(plan: Plan, pictures_across: bool) -> Plan:
-    """The photographs in a first column; in a first row where the pictures change across."""
+def _with_first(plan: Plan, what: str, pictures_across: bool) -> Plan:
+    """original or glyph in a first column; in a first row where the pictures change across."""
     if pictures_across:
         lines = zip(*plan.cells, strict=True)
-        rows = ["original", *(plan.row_labels or [""] * len(plan.cells))]
-        first = [_originals(line) for line in lines]
+        rows = [what, *(plan.row_labels or [""] * len(plan.cells))]
+        first = [_distinct(line, what) for line in lines]
         return plan._replace(cells=[first, *plan.cells], row_labels=rows)
-    cells = [[_originals(row), *row] for row in plan.cells]
-    columns = ["original", *(plan.column_labels or [""] * len(plan.cells[0]))]
+    cells = [[_distinct(row, what), *row] for row in plan.cells]
+    columns = [what, *(plan.column_labels or [""] * len(plan.cells[0]))]
     return plan._replace(cells=cells, column_labels=columns)
 
 
-def _originals(line: Sequence[list[Item]]) -> list[Item]:
-    """The distinct photographs behind a line of cells, from the first cell that knows any."""
+def _distinct(line: Sequence[list[Item]], what: str) -> list[Item]:
+    """The distinct photographs (or glyphs) behind a line of cells, from the first with any."""
     for cell in line:
-        files = list(dict.fromkeys(item.original for item in cell if item.original))
-        if files:
+        found = [item.original if what == "original" else item.glyph for item in cell]
+        if files := list(dict.fromkeys(file for file in found if file)):
             return [Item(file) for file in files]
-    return [Item(None, "no photograph")]
+    return [Item(None, "no photograph" if what == "original" else "no glyph")]

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from visprior.errors import RunFailed, shown
 from visprior.record.page import picture as thumbnail_of
@@ -34,13 +35,13 @@ def report(folder: Path) -> list[Job]:
     layout = lay_out(sweep, settings.get("rows"), settings.get("columns"))
     picture, original = str(settings.get("picture") or "preimage"), bool(settings.get("original"))
     drawn = [with_snapshots(job) for job in jobs] if picture == "snapshots" else jobs
-    plan = plan_sheet(drawn, sweep, layout, picture, original)
+    plan = plan_sheet(drawn, sweep, layout, picture, original, bool(settings.get("glyph")))
     if caption := settings.get("caption"):
         plan = captioned(plan, drawn, str(caption))
     height = int(settings.get("height") or USUAL)
     save_png(folder / "sheet.png", draw_sheet(plan, title, height))
     plots = write_plots(folder / "plots", jobs, sweep)
-    tabulated = _table(folder, jobs, layout, list(settings.get("table") or []))
+    tabulated = _table(folder, jobs, layout, settings)
     index = write_index(folder, jobs, sweep, title, plots, tabulated)
     logging.getLogger("visprior").info("report: %s", shown(index))
     if bad := [i for i, job in enumerate(jobs) if not job.finished]:
@@ -51,14 +52,15 @@ def report(folder: Path) -> list[Job]:
     return jobs
 
 
-def _table(folder: Path, jobs: Sequence[Job], layout: Layout, metrics: list[str]) -> str:
+def _table(folder: Path, jobs: Sequence[Job], layout: Layout, settings: dict[str, Any]) -> str:
     """table.csv and table.png of the metrics that report.table names; both as HTML."""
+    metrics = list(settings.get("table") or [])
     for line in unknown_metrics(jobs, metrics):
         logging.getLogger("visprior").warning(line)
     known = [metric for metric in metrics if any(metric in job.summary for job in jobs)]
     if not known:
         return ""
-    found = tabulate(jobs, layout, known)
+    found = tabulate(jobs, layout, known, settings.get("reference") or [])
     write_table(folder / "table.csv", found)
     bars = write_bars(folder / "table.png", found, known)
     return table_html(found) + f"<div class='plots'>{thumbnail_of(bars, folder, 480)}</div>"

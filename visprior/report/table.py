@@ -2,9 +2,10 @@
 
 import csv
 import io
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from visprior.errors import did_you_mean
 from visprior.record.files import write_bytes
@@ -21,11 +22,20 @@ class Table(NamedTuple):
     lines: list[list[str | float | None]]
 
 
-def tabulate(jobs: Sequence[Job], layout: Layout, metrics: Sequence[str]) -> Table:
+def tabulate(
+    jobs: Sequence[Job],
+    layout: Layout,
+    metrics: Sequence[str],
+    reference: Sequence[Mapping[str, Any]] = (),
+) -> Table:
     """A line for each row of the sheet, a column for each of its columns and each metric.
 
-    Several jobs of one cell (seeds) are averaged.
+    A sheet of one row has a line for each of its columns instead. Several jobs of one cell (seeds)
+    are averaged. reference: more lines, {heading: value}.
     """
+    if not layout.row_keys:
+        cells = {(column, row): cell for (row, column), cell in layout.cells.items()}
+        layout = Layout(layout.column_keys, [], layout.columns, layout.rows, cells)
     across = axis_labels(layout.column_keys, layout.columns, short_names(layout.column_keys))
     names = short_names(layout.row_keys)
     headings = [names[key] for key in layout.row_keys]
@@ -35,7 +45,19 @@ def tabulate(jobs: Sequence[Job], layout: Layout, metrics: Sequence[str]) -> Tab
         cells = [layout.cells.get((row, column), []) for column in layout.columns]
         numbers = [_mean([jobs[i] for i in cell], m) for cell in cells for m in metrics]
         lines.append([*map(spoken, row), *numbers])
+    lines += [_line(headings, len(names), line) for line in reference]
     return Table(headings, lines)
+
+
+def _line(headings: Sequence[str], labels: int, given: Mapping[str, Any]) -> list[Any]:
+    """A line of the table from {heading: value}. A report must not fail over an unknown heading."""
+    for heading in given:
+        if heading not in headings:
+            logging.getLogger("visprior").warning(
+                "report.reference: no '%s'%s", heading, did_you_mean(heading, headings)
+            )
+    named = [str(given.get(heading, "")) for heading in headings[:labels]]
+    return named + [given.get(heading) for heading in headings[labels:]]
 
 
 def _mean(jobs: Sequence[Job], metric: str) -> float | None:
