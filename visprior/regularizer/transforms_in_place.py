@@ -21,6 +21,7 @@ class TransformsInPlace(Transforms):
         return x
 
     def confine(self, new: Tensor, old: Tensor, t: Progress, rng: Streams) -> Tensor:
+        # The last of a step's hooks: what moves has been blurred and clipped already.
         if t.step + 1 >= t.steps:
             return new
         return self.transformed(new, t.step + 1, t.rows, rng)

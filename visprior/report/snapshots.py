@@ -14,7 +14,8 @@ _NOT_YET = ("comparison", "box", "clipped")  # what a result has and a snapshot 
 def with_snapshots(job: Job) -> Job:
     """The job with more images: of each its snapshots, labelled by their step, then itself.
 
-    A snapshot's metrics are those that the curves follow, after its step.
+    A snapshot's metrics are those that the curves follow, after its step: jittered or transformed
+    where the network saw it so.
     """
     curves = _curves(job.folder / "curves.csv")
     several = len(job.images) > 1
