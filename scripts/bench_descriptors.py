@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
+from visprior.net.dsift import VlfeatDsift
 from visprior.net.hog import HogFeatures
 from visprior.picture import find_pictures, load_picture
 
@@ -47,6 +48,32 @@ def vl_hog(lib: ctypes.CDLL, image: np.ndarray, bilinear: bool) -> Callable[[], 
     return extract
 
 
+class DsiftFilter(ctypes.Structure):
+    """The head of VlDsiftFilter (vl/dsift.h), which has no functions to set these."""
+
+    _fields_ = [
+        *((name, ctypes.c_int) for name in ("width", "height", "step_x", "step_y")),
+        *((name, ctypes.c_int) for name in ("left", "top", "right", "bottom")),
+        *((name, ctypes.c_int) for name in ("bins_t", "bins_x", "bins_y", "size_x", "size_y")),
+        ("flat", ctypes.c_int),
+        ("window_size", ctypes.c_double),
+    ]
+
+
+def vl_dsift(lib: ctypes.CDLL, image: np.ndarray, step: int, flat: bool) -> Callable[[], None]:
+    """One run of vl_dsift, bins of 8: (H, W) float32."""
+    lib.vl_dsift_new_basic.restype = ctypes.POINTER(DsiftFilter)
+    height, width = image.shape
+
+    def extract() -> None:
+        dsift = lib.vl_dsift_new_basic(width, height, step, 8)
+        dsift[0].flat = int(flat)
+        lib.vl_dsift_process(dsift, ctypes.c_void_p(image.ctypes.data))
+        lib.vl_dsift_delete(dsift)
+
+    return extract
+
+
 def both_ways(module: torch.nn.Module, x: torch.Tensor) -> Callable[[], object]:
     """Forward and backward to the image."""
     x = x.clone().requires_grad_()
@@ -66,6 +93,20 @@ def hog(lib: ctypes.CDLL, size: int) -> list[list[Contender]]:
             forward: Contender = (f"{name}, forward", lambda m=module, x=x: m(x))
             backward: Contender = (f"{name}, and backward", both_ways(module, x))
             lines.append([(f"{name}, VLFeat", c), forward, backward])
+    return lines
+
+
+def dsift(lib: ctypes.CDLL, size: int) -> list[list[Contender]]:
+    """VLFeat first, then visprior, for both windows and two steps."""
+    x = load_picture(find_pictures("astronaut")[0][1], (size, size), 1).contiguous()
+    lines = []
+    for window, step in (("flat", 8), ("flat", 24), ("gaussian", 8)):
+        module = VlfeatDsift(8, step, window=window)
+        c = vl_dsift(lib, x[0, 0].numpy(), step, window == "flat")
+        name = f"dsift {window} step {step}"
+        forward: Contender = (f"{name}, forward", lambda m=module: m(x))
+        backward: Contender = (f"{name}, and backward", both_ways(module, x))
+        lines.append([(f"{name}, VLFeat", c), forward, backward])
     return lines
 
 
@@ -96,7 +137,8 @@ def main() -> None:
     if name is None:
         print("VLFeat is not installed (Debian: apt-get install libvlfeat1); nothing to compare")
         return
-    for contenders in hog(ctypes.CDLL(name), args.size):
+    lib = ctypes.CDLL(name)
+    for contenders in [*hog(lib, args.size), *dsift(lib, args.size)]:
         compare(contenders, args.rounds)
 
 

@@ -20,14 +20,15 @@ class DenseSift(nn.Module):
     Gradients vote for the two nearest orientations, votes are pooled bilinearly into bins, a frame
     is 4 x 4 bins. Channel 8 (4 j + i) + k is orientation k of the bin in column i, row j.
 
-    Both poolings of a frame, its window included, are one matrix per axis, so a frame's four bins
-    of an axis are four of its rows.
+    Pooling is one matrix per axis, a row per bin. Where all bins have the same taps, frames share
+    the bins that they have in common.
     """
 
     step: int  # pixels from frame to frame
     field: int  # pixels along each axis that a frame sees
     offset: float | None  # coordinate of the centre of frame 0; None: not the same along both axes
-    taps: Tensor  # (4, taps): what a bin's triangle and the window make of the pixels around it
+    taps: Tensor  # (1 or 4, taps): what each of a frame's bins makes of the pixels around it
+    weight: Tensor  # (4,): of these bins, along each axis
 
     def __init__(self, bin: int, arctangent: str) -> None:
         super().__init__()
@@ -41,8 +42,8 @@ class DenseSift(nn.Module):
         """Along x and along y, (B, 1, h, w) each."""
 
     @abstractmethod
-    def pooling(self, x: Tensor, axis: int) -> Tensor:
-        """(4, frames, pixels) for maps like x: the weight of each pixel in each bin."""
+    def grid(self, pixels: int, axis: int) -> tuple[int, int]:
+        """Where the taps of frame 0's bin 0 begin, in pixels of the maps, and how many frames."""
 
     @abstractmethod
     def normalise(self, v: Tensor) -> Tensor:
@@ -51,23 +52,46 @@ class DenseSift(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The descriptors; none where not one frame fits."""
         maps = self._votes(*self.gradient(x))
-        rows, columns = self.pooling(maps, -2), self.pooling(maps, -1)
-        pooled = rows.flatten(0, 1) @ (maps @ columns.flatten(0, 1).T)
-        split = pooled.unflatten(-1, columns.shape[:2]).unflatten(-3, rows.shape[:2])
+        (top, down), (left, across) = (self.grid(maps.shape[axis], axis) for axis in (-2, -1))
+        pooled = maps @ self._matrix(maps, left, across, maps.shape[-1]).T
+        pooled = self._matrix(maps, top, down, maps.shape[-2]) @ pooled
+        split = torch.stack([pooled[..., part] for part in self._parts(across)], -2)
+        split = torch.stack([split[..., part, :, :] for part in self._parts(down)], -4)
+        weight = self.weight.to(x)
+        split = split * (weight[:, None, None, None] * weight[:, None])
         # b k j y i x -> b (j i k) y x
         return self.normalise(split.permute(0, 2, 4, 1, 3, 5).flatten(1, 3))
 
-    def _matrix(self, x: Tensor, axis: int, first: int, frames: int, step: int) -> Tensor:
-        """Row (i, f) has taps[i] from pixel first + f step + i bin on.
+    def _sharing(self, frames: int) -> tuple[int, int]:
+        """Pixels from row to row of a matrix whose rows frames share, and how many; 0 is none."""
+        unit = math.gcd(self.bin, self.step)
+        rows = ((frames - 1) * self.step + (SIDE - 1) * self.bin) // unit + 1
+        return (unit, rows) if len(self.taps) == 1 and 0 < rows <= SIDE * frames else (0, 0)
+
+    def _parts(self, frames: int) -> list[slice]:
+        """The rows of the matrix that are bin 0, 1, 2, 3 of all frames."""
+        unit, _ = self._sharing(frames)
+        if not unit:
+            return [slice(i * frames, (i + 1) * frames) for i in range(SIDE)]
+        firsts = [i * self.bin // unit for i in range(SIDE)]
+        last = (frames - 1) * self.step // unit
+        return [slice(first, first + last + 1, self.step // unit) for first in firsts]
+
+    def _matrix(self, x: Tensor, first: int, frames: int, pixels: int) -> Tensor:
+        """(rows, pixels): the taps of each row, from first plus the row's own pixel on.
 
         What falls past an end of the axis falls on its last pixel.
         """
-        taps, pixels, frames = self.taps.to(x), x.shape[axis], max(frames, 0)
-        starts = first + torch.arange(frames, device=x.device) * step
-        starts = starts + torch.arange(SIDE, device=x.device)[:, None] * self.bin
-        at = starts[..., None] + torch.arange(taps.shape[1], device=x.device)
-        weights = taps[:, None].expand(at.shape)
-        return x.new_zeros(SIDE, frames, pixels).scatter_add(-1, at.clamp(0, pixels - 1), weights)
+        taps, (unit, rows) = self.taps.to(x), self._sharing(frames)
+        if unit:
+            starts = torch.arange(rows, device=x.device) * unit
+        else:
+            starts = torch.arange(SIDE, device=x.device)[:, None] * self.bin
+            starts = (starts + torch.arange(frames, device=x.device) * self.step).flatten()
+            taps = taps.expand(SIDE, -1).repeat_interleave(frames, 0)
+        at = first + starts[:, None] + torch.arange(taps.shape[1], device=x.device)
+        weights = taps.expand(at.shape)
+        return x.new_zeros(len(at), pixels).scatter_add(-1, at.clamp(0, pixels - 1), weights)
 
     def _votes(self, gx: Tensor, gy: Tensor) -> Tensor:
         """(B, 8, h, w): the gradient's norm, shared by the two orientations beside its own."""

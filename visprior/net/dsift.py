@@ -102,20 +102,21 @@ class VlfeatDsift(DenseSift):
         d = torch.arange(1.0 - bin, bin, dtype=torch.float64)
         middle = (torch.arange(SIDE, dtype=torch.float64) - (SIDE - 1) / 2)[:, None]
         gauss = (-((d / bin + middle) ** 2) / (2 * window_size**2)).exp()
-        if window == "flat":
-            gauss = gauss.mean(1, keepdim=True)
-        self.register_buffer("taps", (1 - d.abs() / bin) * gauss, persistent=False)
+        triangle, flat = (1 - d.abs() / bin)[None], window == "flat"
+        self.register_buffer("taps", triangle if flat else triangle * gauss, persistent=False)
+        weight = gauss.mean(1) if flat else torch.ones(SIDE, dtype=torch.float64)
+        self.register_buffer("weight", weight, persistent=False)
 
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return _difference(x, -1), _difference(x, -2)
 
-    def pooling(self, x: Tensor, axis: int) -> Tensor:
-        first, last = 0, x.shape[axis] - 1
+    def grid(self, pixels: int, axis: int) -> tuple[int, int]:
+        first, last = 0, pixels - 1
         if self.bounds:
             first, end = self.bounds[1::2] if axis == -2 else self.bounds[0::2]
             last = min(last, end)
         frames = (last - first - (SIDE - 1) * self.bin) // self.step + 1
-        return self._matrix(x, axis, first + 1 - self.bin, frames, self.step)
+        return first + 1 - self.bin, max(frames, 0)
 
     def normalise(self, v: Tensor) -> Tensor:
         v = v / (root(v.square().sum(1, keepdim=True)) + EPSILON)
@@ -141,9 +142,10 @@ class PaperDsift(DenseSift):
         self.step, self.field, self.offset = _PAPER_STEP * bin, 5 * bin + 2, (5 * bin + 1) / 2
         t = torch.arange(2.0 * bin, dtype=torch.float64)
         triangle = 1 - (t - bin + 0.5).abs() / bin
-        middle = (torch.arange(SIDE, dtype=torch.float64) - (SIDE - 1) / 2)[:, None]
+        middle = torch.arange(SIDE, dtype=torch.float64) - (SIDE - 1) / 2
         weight = (-(middle**2) / (2 * _PAPER_SIGMA**2)).exp()
-        self.register_buffer("taps", triangle * weight, persistent=False)
+        self.register_buffer("taps", triangle[None], persistent=False)
+        self.register_buffer("weight", weight, persistent=False)
 
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
         rows, columns = x[..., 1:-1, :], x[..., 1:-1]
@@ -151,9 +153,9 @@ class PaperDsift(DenseSift):
         down = columns[..., 2:, :] - columns[..., :-2, :]
         return across / 2, down / 2
 
-    def pooling(self, x: Tensor, axis: int) -> Tensor:
-        cells = (x.shape[axis] - 2 * self.bin) // self.bin + 1
-        return self._matrix(x, axis, 0, (cells - SIDE) // _PAPER_STEP + 1, self.step)
+    def grid(self, pixels: int, axis: int) -> tuple[int, int]:
+        cells = pixels // self.bin - 1
+        return 0, max((cells - SIDE) // _PAPER_STEP + 1, 0)
 
     def normalise(self, v: Tensor) -> Tensor:
         return (v / (v.square().sum(1, keepdim=True) + _PAPER_EPSILON).sqrt()).clamp(max=0.2)
