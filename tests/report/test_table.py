@@ -2,8 +2,12 @@
 
 import csv
 
+from imageio.v3 import imread
+
+from visprior.report.bars import write_bars
 from visprior.report.jobs import read_jobs
 from visprior.report.sweep import report
+from visprior.report.table import Table
 
 
 def test_rows_and_columns_are_the_sheets(make_job, tmp_path, caplog):
@@ -55,3 +59,15 @@ def test_a_sheet_of_one_row_gives_a_line_a_column_and_a_papers_numbers_follow(
     ]
     assert "report.reference: no 'C'" in caplog.text
     assert "hog, paper" in (tmp_path / "index.html").read_text()
+
+
+def test_deviations_are_whiskers_in_the_panel_of_their_metric(tmp_path):
+    def drawn(*metrics):
+        values = {"error": [0.5, 0.4], "error_std": [0.2, None], "n": [20.0, None]}
+        lines = [[net, *(values[m][i] for m in metrics)] for i, net in enumerate("ab")]
+        return imread(write_bars(tmp_path / "bars.png", Table(["net", *metrics], lines), metrics))
+
+    plain, whiskers = drawn("error"), drawn("error", "error_std", "n")
+    assert whiskers.shape == plain.shape
+    assert (whiskers != plain).any()
+    assert drawn("error_std").shape == plain.shape  # alone it is a metric like others
