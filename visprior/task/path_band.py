@@ -1,5 +1,6 @@
 """The way from one image to the next: the band in one pass or two, resumable."""
 
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from visprior.hyper import Progress
 from visprior.launch import launch_from
 from visprior.moment import Moment, Solution
 from visprior.record.state import digest_path, load_state, save_state
+from visprior.regularizer.band import Band
 from visprior.regularizer.band_geometry import densify, straight
 from visprior.regularizer.base import Regularizer, Scene, acts
 from visprior.services import Elements, Services
@@ -101,7 +103,7 @@ class Way:
             return self.s.to_device(tensors["z"])
         part.recorder.start()
         try:
-            solution = self._run(part, z)
+            solution, band = self._run(part, z)
         except BaseException as error:
             part.recorder.fail(error)
             raise
@@ -111,7 +113,7 @@ class Way:
             part.recorder.save(m)
             part.recorder.fail(KeyboardInterrupt())
             raise KeyboardInterrupt
-        z, taken = self._outcome(m)
+        z, taken = _outcome(m, band)
         self._leave(part, solution, z, taken)
         self.s.recorder.bar.pass_over(planned - solution.steps)
         steps.append(taken)
@@ -135,31 +137,24 @@ class Way:
             OmegaConf.update(node, f"{name}.weight", weight * level)
         return keys | {"regularizer": node}
 
-    def _run(self, part: Services, z: Tensor) -> Solution:
+    def _run(self, part: Services, z: Tensor) -> tuple[Solution, Band]:
+        """The loop, and the band that it ran with.
+
+        Under random transforms a step's activations are those of one draw, which say nothing of
+        when to end: then all steps are taken.
+        """
         regularizers = part.regularizers(self.layer)
         for name, r in regularizers.items():
             _check(name, r)
-        band = self.plan.band
+        band = copy(self.plan.band)
+        band.ends = band.ends and not any(acts(r, "perturb") for r in regularizers.values())
         band.prepare(Scene(part.size, list(part.net.mean), self.layer.stride, self.feature.layer))
         regularizers["band"] = band
         extra = [layer for r in regularizers.values() for layer in r.layers]
         elements = Elements([f"{k:03d}" for k in range(len(z))], [part.cfg.seed] * len(z))
         objective = self.feature.objective(len(z))
         cut = part.cut([self.feature.layer, *extra])
-        return launch_from(part, z, objective, elements, cut, regularizers)
-
-    def _outcome(self, m: Moment) -> tuple[Tensor, int]:
-        """The path of a finished pass and the steps that led to it.
-
-        When the band has ended it, the path whose activations were good enough, as in algorithm 1:
-        the one before the step after which that was seen.
-        """
-        t = Progress(0, 1, 0, 0, 1)
-        enough = self.plan.band.stop(m.history[m.step - 1, 0], t)
-        if enough is not None and bool(enough):
-            return m.good, m.step - 1
-        finite = torch.isfinite(m.z.flatten(1)).all(1)[:, None, None, None]
-        return torch.where(finite, m.z, m.good), m.step
+        return launch_from(part, z, objective, elements, cut, regularizers), band
 
     @staticmethod
     def _leave(part: Services, solution: Solution, z: Tensor, taken: int) -> None:
@@ -183,3 +178,17 @@ def _check(name: str, r: Regularizer) -> None:
         )
     if r.couples_images:
         raise UserError(f"regularizer={name} couples the images of a batch, as the band does")
+
+
+def _outcome(m: Moment, band: Band) -> tuple[Tensor, int]:
+    """The path of a finished pass and the steps that led to it.
+
+    When the band has ended it, the path whose activations were good enough, as in algorithm 1:
+    the one before the step after which that was seen.
+    """
+    t = Progress(0, 1, 0, 0, 1)
+    enough = band.stop(m.history[m.step - 1, 0], t)
+    if enough is not None and bool(enough):
+        return m.good, m.step - 1
+    finite = torch.isfinite(m.z.flatten(1)).all(1)[:, None, None, None]
+    return torch.where(finite, m.z, m.good), m.step

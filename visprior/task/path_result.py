@@ -157,8 +157,8 @@ def _write_page(s: Services, paths: list[Path], video: bool) -> None:
             parts.append(f"<h2>{html.escape(path.row['label'])}</h2>")
         if video:
             parts.append(
-                f"<video controls loop muted playsinline preload='none' style='max-width:100%' "
-                f"poster='{base}poster.png' src='{base}path.mp4'></video>"
+                "<video controls loop muted playsinline preload='metadata' "
+                f"style='width:min(100%,1000px)' src='{base}path.mp4'></video>"
             )
         parts.append(f"<p><img loading='lazy' src='{base}strip.png' style='max-width:100%'></p>")
         columns = ["from", "to", "lowest_inside", "lower_end", "straight", "reaches_lower_end"]

@@ -113,7 +113,10 @@ def _read(s: Services, spec: str, known: list[str]) -> list[Start]:
                 f"task.starts: '{spec}' is no recipe, picture or folder of a run{near}"
             ) from error
         raise UserError(f"task.starts: {error}") from error
-    return [Start(name, load_picture(path, None, s.net.channels)[0]) for name, path in found]
+    # The pictures of runs are all called preimage; their folders tell them apart.
+    names = [path.parent.name if path.stem.startswith("preimage") else n for n, path in found]
+    pictures = [load_picture(path, None, s.net.channels)[0] for _, path in found]
+    return [Start(name, x) for name, x in zip(names, pictures, strict=True)]
 
 
 def _of_run(s: Services, folder: Path) -> list[Start]:
