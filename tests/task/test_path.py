@@ -199,15 +199,14 @@ def test_start_images_are_made_by_recipes_for_all_channels(path):
     assert "channel0/strip.png" in page and "channel2/strip.png" in page
 
 
-def test_a_diverse_batch_and_a_finished_run_as_start_images(path, compose_job):
+def test_a_diverse_batch_and_a_finished_run_as_start_images(path):
     out, rows, tensors = path(
         "task.starts=diversity:3:naive", "task.start_steps=4", "schedule.steps=2", "task.passes=1",
-        "task.insert=0", "task.pivots=2", starts=0,
+        "task.insert=0", "task.pivots=2", "task.diversity=7", starts=0,
     )  # fmt: skip
-    assert list(rows[0]["starts"]) == [f"diversity_naive_{k}" for k in range(3)]
+    assert list(rows[0]["starts"]) == ["facet0", "facet1", "facet2"]
     stage = read_json(out / "starts" / "diversity_naive" / "run.json")["stages"][0]
-    weight = compose_job("+regularizer@regularizer=diversity").regularizer.diversity.weight
-    assert stage["coefficients"]["diversity"] == pytest.approx(weight / 3)
+    assert stage["coefficients"]["diversity"] == pytest.approx(7 / 3)
     folder = out / "starts" / "diversity_naive"
     _, again, same = path(f"task.starts={folder}", "schedule.steps=2", "task.passes=1",
                           "task.insert=0", "task.pivots=2", starts=0, folder="again")  # fmt: skip

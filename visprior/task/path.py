@@ -30,11 +30,12 @@ class Path:
     it weighs C (the thesis: 1).
 
     starts: recipes, pictures, folders of finished runs, or diversity:N, in the order of the path.
-    start_steps: steps of each recipe in place of its own. passes: 0 is the straight line, 1 leaves
-    out the second run. drop: how far below its left and right pivot an inserted image may be (the
-    thesis' program: 1 and 2). relative: regularizers whose weight is multiplied by the mean
-    activation of the two start images. With param=fourier the path is straight, and measured, in
-    the coefficients.
+    start_steps: steps of each recipe in place of its own. diversity: its weight. passes: 0 is the
+    straight line, 1 leaves out the second run. drop: how far below its left and right pivot an
+    inserted image may be (the thesis' program: 1 and 2). relative: regularizers whose weight is
+    multiplied by the mean activation of the two start images. With param=fourier the path is
+    straight, and measured, in the coefficients. Where a pass ends before its last step, the path
+    is the one that was seen to be good enough (algorithm 1; the program has one more step).
 
     Errors: UserError for fewer than two start images, images of several sizes or nets, a channel
     that no start image excites, a video that cannot be written.
@@ -46,6 +47,7 @@ class Path:
         starts: Any = None,
         C: float = 5.0,
         start_steps: int | None = None,
+        diversity: float = 1.0,
         pivots: int = 20,
         insert: int = 3,
         passes: int = 2,
@@ -72,6 +74,7 @@ class Path:
         if not isinstance(C, int | float) or not C > 0:
             raise UserError(f"task.C must be a number > 0, got {C}")
         self.C = float(C)
+        self.diversity = diversity
         self.band, self.starts, self.start_steps = band, starts, start_steps
         self.pivots, self.insert, self.passes = pivots, insert, passes
         self.drop = limits[0], limits[1]
@@ -89,7 +92,7 @@ class Path:
             choice("task.relative", name, [str(k) for k in s.cfg.regularizer])
         place = place_of(layer, self.where)
         task = {"where": self.where, "score": self.score}
-        plan = plan_starts(s, self.starts, self.start_steps, task)
+        plan = plan_starts(s, self.starts, self.start_steps, task, self.diversity)
         self._plan_bar(s, plan, len(channels))
         starts = make_starts(s, plan, channels)
         hot = s.to_device(one_hot(channels, layer.shape[axis_of(layer)]))

@@ -50,12 +50,14 @@ class Made:
 _TASK = "maximization"
 
 
-def plan_starts(s: Services, specs: Any, steps: int | None, task: dict[str, Any]) -> list[Any]:
+def plan_starts(
+    s: Services, specs: Any, steps: int | None, task: dict[str, Any], diversity: float
+) -> list[Any]:
     """What each entry of `starts` is: Made, or a list of Start. Pictures are read here.
 
     specs: a recipe, diversity:N or diversity:N:RECIPE, the folder of a finished run, or what
     `image` takes; or a list of these. steps: of every recipe, in place of its own. task: keys of
-    the maximizations. Errors: UserError.
+    the maximizations. diversity: its weight. Errors: UserError.
     """
     known = recipe_names()
     plan: list[Any] = []
@@ -63,7 +65,10 @@ def plan_starts(s: Services, specs: Any, steps: int | None, task: dict[str, Any]
         facets = _FACETS.fullmatch(str(spec))
         if facets:
             count, recipe = int(facets[1]), facets[2] or "fourier"
-            plan.append(_made(f"diversity_{recipe}", recipe, count, steps, task, known))
+            made = _made(f"diversity_{recipe}", recipe, count, steps, task, known)
+            node = _diversity() | {"weight": diversity}
+            OmegaConf.update(made.keys["regularizer"], "diversity", node, force_add=True)
+            plan.append(made)
         elif spec in known:
             plan.append(_made(str(spec), str(spec), 1, steps, task, known))
         else:
@@ -86,17 +91,16 @@ def _made(
     if count < 1:
         raise UserError(f"task.starts: diversity:{count} makes no image")
     keys = recipe_parts(recipe)
-    if name != recipe:
-        OmegaConf.update(keys["regularizer"], "diversity", _diversity(), force_add=True)
     if steps is not None:
         OmegaConf.update(keys["schedule"], "steps", steps)
     keys["task"].update(task)
     return Made(name, count, keys)
 
 
-def _diversity() -> Any:
+def _diversity() -> dict[str, Any]:
     """The regularizer as its file has it."""
-    return OmegaConf.load(Path(config_dir()) / "regularizer" / "diversity.yaml").diversity
+    node: Any = OmegaConf.load(Path(config_dir()) / "regularizer" / "diversity.yaml").diversity
+    return dict(node)
 
 
 def _read(s: Services, spec: str, known: list[str]) -> list[Start]:
@@ -175,8 +179,11 @@ def make_starts(s: Services, plan: Sequence[Any], channels: Sequence[int]) -> li
             continue
         label = unique_label(part.name, taken)
         images = _maximize(s, part, label, channels)
+        facets = [
+            unique_label(f"facet{k}", taken) for k in range(part.count if part.count > 1 else 0)
+        ]
+        names = facets or [label]
         for path, own in zip(paths, images.unflatten(0, (len(channels), -1)), strict=True):
-            names = [label] if part.count == 1 else [f"{label}_{k}" for k in range(part.count)]
             path.extend(Start(name, x) for name, x in zip(names, own, strict=True))
     return paths
 
