@@ -18,7 +18,7 @@ from visprior.schedule.schedule import Schedule
 from visprior.services import Elements, Services
 from visprior.solver import Solver
 from visprior.stream import Streams
-from visprior.task.start import KINDS, start_image
+from visprior.task.start import KINDS, results_in, start_image
 
 log = logging.getLogger("visprior")
 
@@ -138,7 +138,7 @@ def _start_pictures(s: Services, start: str, elements: Elements) -> Tensor | Non
     if start in KINDS:
         return elements.pictures if start == "image" else None
     try:
-        pictures = [p for _, p in s.pictures(start)]
+        pictures = [p for _, p in s.pictures(results_in(start))]
     except UserError as error:
         raise UserError(f"task.start: {error}; kinds of start: {', '.join(KINDS)}") from error
     if len(pictures) not in (1, len(elements.seeds)):

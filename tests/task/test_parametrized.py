@@ -72,6 +72,19 @@ def test_a_run_starts_from_anothers_result(go, tiny, param):
         assert np.array_equal(before, after) and before.std() > 5
 
 
+def test_a_run_starts_from_a_folder_of_several(go, tiny):
+    """Each image from the one that has its place there, with its curves beside it."""
+    keys = [*tiny, *STEPS, "regularizer=[jitter]"]
+    folder, _ = go("maximization", *keys, "task.start=param", folder="first")
+    still = ["schedule.steps=1", "schedule.step_size=1e-7"]
+    again, _ = go("maximization", *keys, *still, f"task.start={folder}", folder="again")
+    names = sorted(path.name for path in folder.glob("preimage*.png"))
+    first, second = (np.array(Image.open(folder / name)) for name in names)
+    assert not np.array_equal(first, second)
+    for name, picture in zip(names, (first, second), strict=True):
+        assert np.array_equal(np.array(Image.open(again / name)), picture)
+
+
 def test_a_start_beyond_the_bound_is_said(go, tiny, caplog):
     keys = [*tiny, *STEPS, "task.start=natural_norm", "seeds=1", "schedule.steps=1"]
     go("maximization", *keys)
