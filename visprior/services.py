@@ -28,8 +28,8 @@ log = logging.getLogger("visprior")
 
 
 @cache
-def _say_once(line: str) -> None:
-    """Not again for every job of a sweep."""
+def say_once(line: str) -> None:
+    """Not again for every job of a sweep or batch of a book."""
     log.info(line)
 
 
@@ -92,7 +92,7 @@ class Services:
         """The representation."""
         net = build(self.cfg.net, self.cfg.trust)
         if net.random_weights:
-            _say_once(f"{net.name} has random weights (net.seed={self.cfg.net.get('seed')})")
+            say_once(f"{net.name} has random weights (net.seed={self.cfg.net.get('seed')})")
         return net
 
     @property

@@ -55,7 +55,7 @@ def command(outputs, monkeypatch, capsys):
     def command(*args: str, entry: str = "main") -> Result:
         monkeypatch.setattr(sys, "argv", ["visprior", *args])
         GlobalHydra.instance().clear()
-        services._say_once.cache_clear()
+        services.say_once.cache_clear()
         capsys.readouterr()
         with pytest.raises(SystemExit) as leaving:
             getattr(cli, entry)()

@@ -65,6 +65,12 @@ def test_its_pages_lead_to_files_and_nowhere_else(book):
         assert not re.search(r"https?://|data:image", page)
 
 
+def test_examples_ask_for_a_book_of_one_layer_too(book):
+    folder, _ = book(*KEYS, "layer=logits", "channel=[0,3]", "task.examples=2")
+    page = (folder / "logits" / "index.html").read_text()
+    assert len(Links(page).lazy) == 2 + 4
+
+
 def test_batches_change_nothing(book, compose_job, tmp_path):
     """Each channel as in a batch of all of them, in float64."""
     keys = ["layer=[relu1_2]", "channel=[0,3,5]", "precision=fp64"]
@@ -104,6 +110,7 @@ def test_batches_are_as_large_as_memory_allows(compose_job, tmp_path):
         (["layer=[relu1_2]", "channel=0", "task.batch=0"], r"task\.batch must be auto"),
         (["layer=[relu1_2]", "channel=0", "task.examples=-1"], r"task\.examples must be"),
         (["layer=[relu1_2,relu2_1]", "task.where=mosaic"], "one layer"),
+        (["layer=relu1_2", "task.where=mosaic", "task.examples=2"], "each by itself"),
         (
             ["net.weights=random", "net.name=mine", "layer=[relu1_2]", "channel=0", *EXAMPLES],
             "needs statistics",

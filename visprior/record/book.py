@@ -16,8 +16,9 @@ STYLE = """
 .book article{content-visibility:auto;contain-intrinsic-size:auto 260px}
 .book img.pre{width:100%;height:auto;border-radius:4px;background:var(--row);
 image-rendering:pixelated}
-.book h3{font-size:13px;margin:4px 0 2px;font-weight:600;overflow-wrap:anywhere}
-.book h3 span{float:right;font-weight:400;color:var(--faint);font-variant-numeric:tabular-nums}
+.book h3{font-size:13px;margin:4px 0 2px;font-weight:600;overflow-wrap:anywhere;display:flex;
+justify-content:space-between;gap:6px}
+.book h3 span{font-weight:400;color:var(--faint);font-variant-numeric:tabular-nums}
 .book .examples{display:grid;grid-template-columns:repeat(auto-fill,minmax(44px,1fr));gap:2px}
 .book .examples img{width:100%;aspect-ratio:1;object-fit:cover;border-radius:2px}
 .book video{width:100%;border-radius:4px;margin-top:2px}

@@ -29,7 +29,7 @@ class Maximizes(Protocol):
     statistics: str | None
     videos: str | None
 
-    def run(self, s: Services) -> float:
+    def alone(self, s: Services) -> float:
         """Maximize one layer's channels in one batch."""
         ...
 
@@ -110,7 +110,7 @@ def _batch(
     else:
         part.recorder.start()
         try:
-            task.run(part)
+            task.alone(part)
             part.recorder.finish(part.device)
         except BaseException as error:
             part.recorder.fail(error)

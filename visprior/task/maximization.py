@@ -76,15 +76,25 @@ class Maximization:
         self.scale = choice("task.scale", scale, ["paper", "none"])
         if self.where == "mosaic" and scale == "none":
             raise UserError("task.scale=none leaves the filters of a mosaic incomparable")
-        if examples < 0:
-            raise UserError(f"task.examples must be >= 0, got {examples}")
+        if not isinstance(examples, int) or examples < 0:
+            raise UserError(f"task.examples must be a whole number >= 0, got {examples}")
 
     def run(self, s: Services) -> float:
-        """The mean activation over the images. Several layers, or more images than fit: a book."""
+        """The mean activation over the images.
+
+        Several layers, more images than fit, and what stands beside a channel in a book: a book.
+        """
         if not self.terms and self.where != "mosaic":
             plan = chapters(s, self.batch)
-            if isinstance(s.cfg.layer, ListConfig) or len(plan[0].batches) > 1:
+            several = isinstance(s.cfg.layer, ListConfig) or len(plan[0].batches) > 1
+            if several or self.examples or self.videos:
                 return write_book(self, s, plan)
+        elif self.examples or self.videos:
+            raise UserError("task.examples and task.videos are for channels, each by itself")
+        return self.alone(s)
+
+    def alone(self, s: Services) -> float:
+        """The mean activation over the images of one layer, in one batch."""
         if self.where == "mosaic":
             layer = s.layer(s.cfg.layer)
             channels, _ = chosen_channels(s, layer, self.filters)

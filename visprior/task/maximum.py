@@ -1,17 +1,13 @@
 """M, the largest response of a unit: from statistics, or measured on the built-in photographs."""
 
-import logging
-
 import torch
 from torch import Tensor
 
 from visprior.errors import UserError, shown
 from visprior.picture import find_pictures, load_picture
 from visprior.record.statistics import load_statistics
-from visprior.services import Services
+from visprior.services import Services, say_once
 from visprior.task.term import Term
-
-log = logging.getLogger("visprior")
 
 PHOTOGRAPHS = ["astronaut", "chelsea", "coffee", "rocket"]
 
@@ -69,13 +65,13 @@ def stored_maxima(s: Services, layer: str, given: str | None) -> Tensor | None:
         return None
     if not bool(torch.isfinite(table.maximum).all()):
         raise UserError(f"'{shown(file)}': M of layer={layer} is not finite; measure it again")
-    log.info("M of %s from %s: %d pictures of %s", layer, shown(file), found.count, found.data)
+    say_once(f"M of {layer} from {shown(file)}: {found.count} pictures of {found.data}")
     return table.maximum
 
 
 def _measured(s: Services, terms: list[Term]) -> list[Tensor]:
     """M on the photographs."""
-    log.info("M, the largest responses, measured on %d photographs", len(PHOTOGRAPHS))
+    say_once(f"M, the largest responses, measured on {len(PHOTOGRAPHS)} photographs")
     cut = s.cut([t.layer for t in terms])
     with torch.no_grad():
         phi = cut(photographs(s))
@@ -90,7 +86,7 @@ def channel_maxima(s: Services, layer: str, channels: list[int], statistics: str
     """M of some channels of a (B, C, H, W) layer, at least 1e-3 of the layer's."""
     maxima = stored_maxima(s, layer, statistics)
     if maxima is None:
-        log.info("M, the largest responses, measured on %d photographs", len(PHOTOGRAPHS))
+        say_once(f"M, the largest responses, measured on {len(PHOTOGRAPHS)} photographs")
         cut = s.cut([layer])
         with torch.no_grad():
             maxima = cut(photographs(s))[layer].amax((0, 2, 3)).cpu()
