@@ -1,8 +1,10 @@
 """The places where a regularizer may act on the loop."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from visprior.hyper import Hyper, Progress
@@ -69,7 +71,7 @@ class Regularizer:
         return new
 
     def stop(self, values: Tensor, t: Progress) -> Tensor | None:
-        """A flag on the device: the run need not go on after step t. values: the data term, (B,)."""
+        """A flag on the device: the run need not go on after t. values: the data term, (B,)."""
         return None
 
     def coefficient(self, canvas: tuple[int, int], t: Progress, like: Tensor) -> Any:
@@ -91,4 +93,10 @@ def centered(x: Tensor, center: list[float]) -> Tensor:
     """x minus a colour, per channel; grey images take the colour's mean."""
     if x.shape[1] != len(center):
         center = [sum(center) / len(center)] * x.shape[1]
-    return x - x.new_tensor(center)[:, None, None]
+    return x - _constant(tuple(center), x.device, x.dtype)[:, None, None]
+
+
+@cache
+def _constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Numbers on a device, moved there once: a copy in each step would make the loop wait."""
+    return torch.tensor(values, device=device, dtype=dtype)
