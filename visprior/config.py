@@ -99,7 +99,7 @@ class Report:
     rows: list[str] | None = None  # the swept keys down the sheet; default: all but the last
     columns: list[str] | None = None  # the swept keys across the sheet; default: the last
     picture: str = (
-        "preimage"  # preimage | comparison | glyph | sheet: what a cell of the sheet shows
+        "preimage"  # preimage | comparison | glyph | sheet | snapshots: what a cell shows
     )
     height: int = 192  # of a picture on the sheet, pixels; many pictures are drawn smaller
     caption: str | None = None  # a metric under each picture
