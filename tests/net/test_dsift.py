@@ -258,12 +258,15 @@ def test_a_batch_is_separable() -> None:
     ("settings", "said"),
     [
         ({"variant": "vlfeet"}, "did you mean 'vlfeat'"),
-        ({"bin": 0}, "net.bin must be >= 1"),
-        ({"step": 0}, "net.step must be >= 1"),
+        ({"bin": 0}, "net.bin must be a whole number >= 1"),
+        ({"bin": 2.5}, "net.bin must be a whole number >= 1"),
+        ({"step": 0}, "net.step must be a whole number >= 1"),
+        ({"step": "8px"}, "net.step must be a whole number >= 1"),
         ({"window": "gauss"}, "net.window=gauss"),
         ({"window_size": 0.0}, "net.window_size must be > 0"),
         ({"arctangent": "fast"}, "net.arctangent=fast"),
         ({"bounds": [0, 0, 9]}, "net.bounds must be"),
+        ({"bounds": [0, 0, 60.5, 60]}, "net.bounds must be"),
         ({"variant": "paper", "step": 8}, "net.step=8 needs net.variant=vlfeat"),
     ],
 )
@@ -276,6 +279,8 @@ def test_an_image_without_a_frame() -> None:
     net = Dsift("paper", 8)
     with pytest.raises(UserError, match="40x40 pixels do not get to layer 'dsift'"):
         net.layer("dsift", 40)
+    with pytest.raises(UserError, match="2x2 pixels do not get to layer 'dsift'"):
+        net.layer("dsift", 2)
     assert net.layer("dsift", 42).shape == (128, 1, 1)
 
 

@@ -145,6 +145,16 @@ def test_an_image_that_is_not_finite_spoils_itself_only():
     assert not phi[1].isfinite().all()
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("binning", BINNINGS)
+def test_a_gpu_gives_the_same_bits_every_time(binning):
+    x, hog = noise(2, 1, 200, 300, dtype=torch.float32).cuda(), HogFeatures(binning=binning)
+    first = hog(x)
+    assert all(torch.equal(hog(x), first) for _ in range(20))
+    x = x.double()
+    torch.testing.assert_close(hog(x).cpu(), hog(x.cpu()), rtol=0, atol=1e-10)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_short_floats_are_computed_in_float32(dtype):
     x = noise(1, 1, 32, 32).to(dtype)

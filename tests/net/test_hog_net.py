@@ -84,6 +84,7 @@ def test_sees_grey_levels_as_they_are_and_centres_at_128():
         ("hog", {"mean": [1, 2]}, "net.mean"),
         ("hogb", {"variant": "dpm"}, "hard"),
         ("hog", {"variant": "paper", "texture": True}, "texture"),
+        ("hog", {"texture": "maybe"}, "net.texture must be true, false or null"),
     ],
 )
 def test_mistakes_are_named(name, settings, said):
@@ -94,8 +95,9 @@ def test_mistakes_are_named(name, settings, said):
 def test_an_image_without_a_cell_is_refused():
     with pytest.raises(UserError, match="3x3"):
         make().layer("hog", 3)
-    with pytest.raises(UserError, match="size"):
-        make(size=[3, 3]).layers()
+    for variant in ("uoctti", "dpm"):
+        with pytest.raises(UserError, match=r"size=3x3 \(not one cell fits\)"):
+            make(size=[3, 3], variant=variant).layers()
 
 
 @pytest.mark.parametrize("k", range(9))

@@ -33,8 +33,7 @@ class DenseSift(nn.Module):
     def __init__(self, bin: int, arctangent: str) -> None:
         super().__init__()
         choice("net.arctangent", arctangent, ARCTANGENTS)
-        if bin < 1:
-            raise UserError(f"net.bin must be >= 1 pixel, got {bin}")
+        whole_pixels("net.bin", bin)
         self.bin, self.arctangent = bin, arctangent
 
     @abstractmethod
@@ -90,8 +89,13 @@ class DenseSift(nn.Module):
             starts = (starts + torch.arange(frames, device=x.device) * self.step).flatten()
             taps = taps.expand(SIDE, -1).repeat_interleave(frames, 0)
         at = first + starts[:, None] + torch.arange(taps.shape[1], device=x.device)
-        weights = taps.expand(at.shape)
-        return x.new_zeros(len(at), pixels).scatter_add(-1, at.clamp(0, pixels - 1), weights)
+        # Not scatter_add, which adds in any order on GPUs.
+        wide = x.new_zeros(len(at), pixels + 2 * self.bin)
+        wide = wide.scatter(-1, at + self.bin, taps.expand(at.shape))
+        before, matrix, after = wide.split([self.bin, pixels, self.bin], -1)
+        matrix[:, :1] += before.sum(-1, keepdim=True)
+        matrix[:, -1:] += after.sum(-1, keepdim=True)
+        return matrix
 
     def _votes(self, gx: Tensor, gy: Tensor) -> Tensor:
         """(B, 8, h, w): the gradient's norm, shared by the two orientations beside its own."""
@@ -103,6 +107,12 @@ class DenseSift(nn.Module):
         k = lower.long() % ORIENTATIONS
         maps = n.new_zeros(n.shape[0], ORIENTATIONS, *n.shape[-2:])
         return maps.scatter(1, k, n - upper).scatter(1, (k + 1) % ORIENTATIONS, upper)
+
+
+def whole_pixels(key: str, value: int) -> None:
+    """Errors: UserError unless it is a whole number of pixels, one or more."""
+    if not isinstance(value, int) or value < 1:
+        raise UserError(f"{key} must be a whole number >= 1, in pixels, got {value}")
 
 
 def polynomial_angle(x: Tensor, y: Tensor) -> Tensor:

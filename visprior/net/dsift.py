@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from visprior.errors import UserError, choice
-from visprior.net.dense_sift import EPSILON, SIDE, DenseSift, root
+from visprior.net.dense_sift import EPSILON, SIDE, DenseSift, root, whole_pixels
 from visprior.net.descriptor import Descriptor
 
 _PAPER_EPSILON = 1e-6  # inside the root
@@ -90,11 +90,11 @@ class VlfeatDsift(DenseSift):
     ) -> None:
         super().__init__(bin, arctangent)
         choice("net.window", window, WINDOWS)
-        if step < 1:
-            raise UserError(f"net.step must be >= 1 pixel, got {step}")
+        whole_pixels("net.step", step)
         if window_size <= 0:
             raise UserError(f"net.window_size must be > 0 bins, got {window_size:g}")
-        if bounds and (len(bounds) != 4 or min(bounds) < 0):
+        whole = all(isinstance(b, int) and b >= 0 for b in bounds or ())
+        if bounds and (len(bounds) != 4 or not whole):
             raise UserError(f"net.bounds must be [left, top, right, bottom] >= 0, got {bounds}")
         self.step, self.bounds, self.field = step, bounds, 5 * bin + 1
         left, top = bounds[:2] if bounds else (0, 0)

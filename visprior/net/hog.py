@@ -52,8 +52,13 @@ class HogFeatures(nn.Module):
         return int((height + more) // self.cell), int((width + more) // self.cell)
 
     def histograms(self, x: Tensor) -> Tensor:
-        """The cells' directed histograms, not normalised: (B, 2 K, rows, columns)."""
+        """The cells' directed histograms, not normalised: (B, 2 K, rows, columns).
+
+        Errors: ValueError for an image without a cell.
+        """
         grid = self.grid(*x.shape[-2:])
+        if min(grid) < 1:
+            raise ValueError("not one cell fits")
         if self.variant == "paper":
             gx, gy = cells.padded(x)
         elif self.variant == "dpm":
@@ -121,6 +126,8 @@ class Hog(Descriptor):
         for key, value, least in (("cell", cell, 2), ("orientations", orientations, 2)):
             if not isinstance(value, int) or value < least:
                 raise UserError(f"net.{key} must be a whole number >= {least}, got {value}")
+        if texture not in (None, True, False):
+            raise UserError(f"net.texture must be true, false or null, got {texture}")
         if variant == "dpm" and binning != "hard":
             raise UserError(f"net.variant=dpm has net.binning=hard only, got {binning}")
         if texture and variant in ("paper", "dalal_triggs"):
