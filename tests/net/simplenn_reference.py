@@ -45,7 +45,7 @@ def conv(name: str, weights: list[np.ndarray], **settings: Any) -> Struct:
     return {"name": name, "type": "conv", "weights": weights, **settings}
 
 
-def pool(name: str, method: str, window: Any, stride: Any, pad: Any) -> Struct:
+def pool(name: str, method: Any, window: Any, stride: Any, pad: Any) -> Struct:
     settings = {"method": method, "pool": window, "stride": stride, "pad": pad}
     return {"name": name, "type": "pool", **settings}
 

@@ -172,6 +172,22 @@ def test_a_compressed_bomb_is_bounded(tmp_path: Path) -> None:
     assert "damaged" in _error(_file(tmp_path / "a.mat", element))
 
 
+@pytest.mark.parametrize("shape", [[1] * 100, [0] + 5 * [2**31 - 1], []])
+def test_shapes_that_numpy_does_not_have(tmp_path: Path, shape: list[int]) -> None:
+    count = 0 if 0 in shape else 1
+    head = _element(6, struct.pack("<II", 7, 0), "<")
+    head += _element(5, struct.pack(f"<{len(shape)}i", *shape), "<") + _element(1, b"x", "<")
+    content = _element(14, head + _element(7, bytes(4 * count), "<"), "<")
+    assert "damaged" in _error(_file(tmp_path / "a.mat", content))
+
+
+def test_cells_in_cells_without_end(tmp_path: Path) -> None:
+    inner = b""
+    for _ in range(3000):
+        inner = _matrix(1, inner + 2 * _element(14, b"", "<"), "<")
+    assert "damaged" in _error(_file(tmp_path / "a.mat", inner))
+
+
 DAG = {"layers": np.array([("conv1", {"size": 3})], [("name", object), ("block", object)])}
 CONTENTS = [
     ({"a": 1}, "not a simplenn network of MatConvNet: it has no layers"),
@@ -214,6 +230,7 @@ LAYERS = [
     ([{**RIGHT, "pad": -1}], "layer 'a': pad must be whole and >= 0, got -1"),
     ([pool("b", "max", 2, 2, 2)], "layer 'b': pad=[2, 2, 2, 2] is not smaller than pool=[2, 2]"),
     ([pool("b", "sum", 2, 2, 0)], "layer 'b': method=sum is not known; allowed: max, avg"),
+    ([pool("b", [1, 2], 2, 2, 0)], "layer 'b': method must be a word"),
     ([{**_typed("lrn"), "param": [5, 1]}], "layer 'b': param must have 4 numbers, got 2"),
     ([{**_typed("lrn"), "param": [0, 1, 1, 1]}], "layer 'b': param: a window of 0 channels"),
     ([{**_typed("bnorm"), "weights": [1, 1]}], "layer 'b': it has no moments"),
@@ -231,6 +248,7 @@ def test_images_that_do_not_fit(tmp_path: Path, make_net: Make) -> None:
     for key, value, line in (
         ("averageImage", np.ones((4, 4, 2)), "a mean image of 4x4x2 does not fit 3 channels"),
         ("imageSize", [0.0, 5.0, 3.0], "images of size [0, 5, 3]"),
+        ("imageSize", [np.nan, 5.0, 3.0], "images of size [nan, 5, 3]"),
     ):
         meta = {"normalization": {**content["meta"]["normalization"], key: value}}
         path = write(tmp_path / "a.mat", {**content, "meta": meta})

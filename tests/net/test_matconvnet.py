@@ -24,7 +24,8 @@ from .simplenn_reference import new_layout, tiny, write
 Make = Callable[..., Representation]
 
 # Mahendran & Vedaldi 2016: name, kernel, receptive field, stride, dimension of every layer.
-# No misprints found. A normalisation has kernel 1 in the tables, of positions that is.
+# No wrong number found; Table 3 once has "r.f. field" for "r.f. size". A normalisation has kernel 1
+# in the tables, of positions that is.
 TABLES = {
     "caffe-alex": """
         conv1 11 11 4 96, relu1 1 11 4 96, norm1 1 11 4 96, pool1 3 19 8 96, conv2 5 51 8 256,

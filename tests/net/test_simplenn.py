@@ -148,6 +148,17 @@ def test_names_of_layers(open_layers: Open) -> None:
     assert all(features[name].shape == (1, 3, 23, 20) for name in names)
 
 
+def test_what_a_layer_leaves_empty_is_the_default(open_layers: Open) -> None:
+    """As MATLAB's [] and ''."""
+    nothing = np.zeros((0, 0))
+    image = np.random.default_rng(1).uniform(0, 255, (23, 20, 3)).round()
+    layers = [pool("b", "max", 3, 1, 0)]
+    for method in (nothing, ""):
+        empty = [pool("b", method, 3, nothing, nothing)]
+        found = _features(open_layers(empty), image, ["b"])["b"]
+        np.testing.assert_allclose(found, run(layers, image - MEAN)["b"], rtol=1e-5)
+
+
 def test_grey_images_and_matlabs_lost_dimensions(make_net: Make, tmp_path: Path) -> None:
     """MATLAB drops last dimensions of one: one channel, and one filter."""
     filters = np.random.default_rng(0).normal(size=(3, 3, 1, 1)).astype(np.float32)

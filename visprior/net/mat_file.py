@@ -42,7 +42,7 @@ def read_mat(path: str | Path) -> dict[str, Any]:
     file = np.asarray(np.memmap(path, np.uint8, "c"))
     try:
         return dict(_variables(Bytes(file, order), _HEADER))
-    except (DamagedError, zlib.error, MemoryError, RecursionError, UnicodeError) as error:
+    except (DamagedError, zlib.error, MemoryError, RecursionError, ValueError) as error:
         reason = f"{len(file)} bytes, {error or type(error).__name__}"
         raise UserError(f"weights '{path}': damaged or incomplete ({reason})") from error
 

@@ -54,7 +54,7 @@ def load_simplenn(path: str | Path) -> SimpleNN:
         content = content["net"]  # as MatConvNet's training saves it
     try:
         layers = _layers(content)
-        meta = of_struct(content.get("meta") or content)
+        meta = of_struct(content.get("meta", content))
         normalization = of_struct(meta.get("normalization"))
         size = _image_size(meta)
         average = normalization.get("averageImage")
@@ -93,10 +93,10 @@ def _image_size(meta: Struct) -> list[int]:
     told = of_struct(meta.get("normalization")).get("imageSize"), of_struct(first).get("size")
     for value in told:
         if isinstance(value, np.ndarray) and value.size > 1:
-            size = [int(n) for n in value.ravel()[:3]]
-            if min(size) < 1:
-                raise UserError(f"images of size {size}")
-            return size
+            size = value.ravel()[:3]
+            if not (np.isfinite(size) & (size >= 1)).all():
+                raise UserError(f"images of size [{', '.join(f'{n:g}' for n in size)}]")
+            return [int(n) for n in size]
     return []
 
 

@@ -93,7 +93,7 @@ class LayerReader:
         for side, before, after in zip(window, border[::2], border[1::2], strict=True):
             if max(before, after) >= side:
                 raise UserError(f"pad={list(border)} is not smaller than pool={list(window)}")
-        method = choice("method", layer.get("method") or "max", ["max", "avg"])
+        method = choice("method", _word(layer, "method", "max"), ["max", "avg"])
         return blocks.Pool(name, window, _pair(layer, "stride"), border, method)
 
     def _norm(self, name: str, layer: Struct) -> Block:
@@ -152,6 +152,15 @@ def _numbers(
         allowed = " or ".join(map(str, lengths))
         raise UserError(f"{key} must have {allowed} numbers, got {value.size}")
     return [float(v) for v in value.ravel()]
+
+
+def _word(layer: Struct, key: str, default: str) -> str:
+    value = layer.get(key)
+    if isinstance(value, str):
+        return value or default
+    if value is None or (isinstance(value, np.ndarray) and value.size == 0):
+        return default
+    raise UserError(f"{key} must be a word")
 
 
 def _whole(layer: Struct, key: str, length: int, least: int) -> list[int]:
