@@ -51,6 +51,14 @@ def test_a_job_has_its_snapshots_and_its_end(sweep):
     ]
 
 
+def test_a_snapshot_after_the_last_step_has_the_metrics_of_the_result(sweep):
+    folder = sweep(["cat"]) / "0_recipe=tv"
+    save_png(folder / "snapshots" / "step00060.png", np.full((32, 32, 3), 60, np.uint8))
+    job = with_snapshots(read_jobs(folder.parent)[0])
+    found = [(i["label"], i["error"]) for i in job.images]
+    assert found == [("step 1", 0.01), ("step 50", 0.5), ("step 60", 0.1), ("end", 0.1)]
+
+
 def test_steps_go_across_with_the_metric_under_each(sweep):
     jobs = [with_snapshots(job) for job in read_jobs(sweep(["cat"]))]
     found = find_sweep(jobs)

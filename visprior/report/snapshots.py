@@ -15,7 +15,7 @@ def with_snapshots(job: Job) -> Job:
     """The job with more images: of each its snapshots, labelled by their step, then itself.
 
     A snapshot's metrics are those that the curves follow, after its step: jittered or transformed
-    where the network saw it so.
+    where the network saw it so. After the last step it is the result, and so are its metrics.
     """
     curves = _curves(job.folder / "curves.csv")
     several = len(job.images) > 1
@@ -36,7 +36,9 @@ def _stages(
             continue
         now = curves.get(int(step), {})
         values = {k: now.get(f"{k}[{label}]" if several else k) for k in image}
-        known = {k: float(v) for k, v in values.items() if v}
+        if int(step) == len(curves):
+            values = {k: v for k, v in image.items() if isinstance(v, float)}
+        known = {k: float(v) for k, v in values.items() if v not in (None, "")}
         named = {"label": f"{before}step {int(step)}", "file": f"snapshots/{file.name}"}
         stages.append(kept | known | named)
     return [*stages, image | {"label": f"{before}end"}]
