@@ -92,6 +92,20 @@ class HogFeatures(nn.Module):
         return phi[:, 2 * k : 3 * k]
 
 
+def _agree(variant: str, binning: str, texture: bool | None, through: float) -> None:
+    """Errors: UserError for what a variant does not have."""
+    if texture not in (None, True, False):
+        raise UserError(f"net.texture must be true, false or null, got {texture}")
+    if texture and variant in ("paper", "dalal_triggs"):
+        raise UserError(f"net.variant={variant} has no texture values; leave net.texture out")
+    if variant == "dpm" and binning != "hard":
+        raise UserError(f"net.variant=dpm has net.binning=hard only, got {binning}")
+    number = isinstance(through, int | float) and 0 <= through <= 1
+    if not number or (through and (binning != "hard" or variant == "dpm")):
+        allowed = "from 0 to 1, and 0 but for hard binning (not DPM's)"
+        raise UserError(f"net.through must be {allowed}, got {through}")
+
+
 class Hog(Descriptor):
     """HOG of images in grey levels. See HogFeatures for the variants.
 
@@ -126,15 +140,7 @@ class Hog(Descriptor):
         for key, value, least in (("cell", cell, 2), ("orientations", orientations, 2)):
             if not isinstance(value, int) or value < least:
                 raise UserError(f"net.{key} must be a whole number >= {least}, got {value}")
-        if texture not in (None, True, False):
-            raise UserError(f"net.texture must be true, false or null, got {texture}")
-        if variant == "dpm" and binning != "hard":
-            raise UserError(f"net.variant=dpm has net.binning=hard only, got {binning}")
-        if texture and variant in ("paper", "dalal_triggs"):
-            raise UserError(f"net.variant={variant} has no texture values; leave net.texture out")
-        if not 0 <= through <= 1 or (through and (binning != "hard" or variant == "dpm")):
-            allowed = "from 0 to 1, and 0 but for hard binning (not DPM's)"
-            raise UserError(f"net.through must be {allowed}, got {through:g}")
+        _agree(variant, binning, texture, through)
         # A cell sees its blocks' cells, one to each side, the pixels pooled into these, and theirs.
         pooled = 2 * cell - cell % 2
         self.features = HogFeatures(variant, cell, orientations, binning, texture, through)
