@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from .conftest import runs, status
 
 PATH = ["task=path", "net=shapes_mobilenet", "layer=shallow", "size=32", "channel=3"]
-PATH += ["task.starts=[naive,tv]", "task.start_steps=3", "task.pivots=2", "task.insert=1"]
+PATH += ["task.starts=[tv,fourier]", "task.start_steps=3", "task.pivots=2", "task.insert=1"]
 PATH += [
     "task.band.stop=false",
     "schedule.stages=[{steps: 4,step_size: 1},{steps: 6,step_size: 1}]",
@@ -52,6 +52,16 @@ def test_ctrl_c_within_a_path(command, outputs, own):
     assert status(run)["status"] == "interrupted" and "Traceback" not in result.err
     assert command(f"resume={run}").code == 0
     assert status(run)["status"] == "finished" and (run / "path.mp4").is_file()
+
+
+def test_values_that_are_not_finite(command, outputs, own):
+    """The path freezes at its last good state and is there; the run has failed, and says why."""
+    folder = outputs / "p"
+    poison = own("Poison", step=2)
+    result = command(*PATH, "task.video=false", *poison, f"hydra.run.dir={folder}")
+    assert result.code == 1 and "mine was not finite at step 2" in result.error
+    assert status(folder)["status"] == "failed"
+    assert load_file(folder / "pivots.safetensors")["x"].isfinite().all()
 
 
 def test_a_video_that_cannot_be_written(command, outputs, monkeypatch):

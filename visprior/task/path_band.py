@@ -23,14 +23,21 @@ from visprior.task.path_starts import without_snapshots
 
 
 @dataclass
+class Trail:
+    """What the passes of one way did."""
+
+    steps: list[int] = field(default_factory=list)  # taken in each pass
+    failures: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Link:
     """The way between two start images, ends included, on the CPU."""
 
     x: Tensor  # (n, C, H, W)
     activation: Tensor  # (n,)
     straight: Tensor  # (n,), of the straight line
-    steps: list[int] = field(default_factory=list)  # taken in each pass
-    failed: str | None = None
+    trail: Trail
 
 
 class Way:
@@ -54,19 +61,17 @@ class Way:
         """The way between ends (2, C, H, W); its passes lie in folders beginning with name."""
         first, last = self.param.encode(self.s.to_device(ends))
         line = straight(first, last, self.plan.pivots)
-        steps: list[int] = []
-        failures: list[str] = []
-        z = line
+        z, trail = line, Trail()
         if self.plan.passes:
-            z = self._pass(f"{name}/pass1", 0, z, ends, steps, failures)
+            z = self._pass(f"{name}/pass1", 0, z, ends, trail)
         z = densify(z, self.plan.insert)
-        if self.plan.passes == 2 and not failures and self._sags(self._shown(z)):
-            z = self._pass(f"{name}/pass2", 1, z, ends, steps, failures)
+        if self.plan.passes == 2 and not trail.failures and self._sags(self._shown(z)):
+            z = self._pass(f"{name}/pass2", 1, z, ends, trail)
         elif self.plan.passes == 2:
             self.s.recorder.bar.pass_over(self.stages[1][0])
         x = self._shown(z)
         baseline = self.measure(self._shown(densify(line, self.plan.insert)))
-        return Link(x.cpu(), self.measure(x), baseline, steps, "; ".join(failures) or None)
+        return Link(x.cpu(), self.measure(x), baseline, trail)
 
     def _shown(self, z: Tensor) -> Tensor:
         with torch.no_grad():
@@ -83,23 +88,14 @@ class Way:
         below = (a[:-1] < left - self.plan.drop[0]) & (a[:-1] < right - self.plan.drop[1])
         return bool(below.any())
 
-    def _pass(
-        self,
-        name: str,
-        number: int,
-        z: Tensor,
-        ends: Tensor,
-        steps: list[int],
-        failures: list[str],
-    ) -> Tensor:
+    def _pass(self, name: str, number: int, z: Tensor, ends: Tensor, trail: Trail) -> Tensor:
         """z after one run of the loop, or as an earlier start has left it."""
         planned, schedule = self.stages[number]
         part = self.s.part(name, self._keys(schedule, ends))
-        file = part.folder / "pivots.safetensors"
         if part.recorder.finished:
-            tensors, meta = load_state(file)
+            tensors, meta = load_state(part.folder / "pivots.safetensors")
             self.s.recorder.bar.pass_over(planned)
-            steps.append(int(meta["steps"]))
+            trail.steps.append(int(meta["steps"]))
             return self.s.to_device(tensors["z"])
         part.recorder.start()
         try:
@@ -116,9 +112,8 @@ class Way:
         z, taken = _outcome(m, band)
         self._leave(part, solution, z, taken)
         self.s.recorder.bar.pass_over(planned - solution.steps)
-        steps.append(taken)
-        if solution.failures:
-            failures.append(next(iter(solution.failures.values())))
+        trail.steps.append(taken)
+        trail.failures += list(solution.failures.values())[:1]
         return z
 
     def _keys(self, schedule: Any, ends: Tensor) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def write_path(
     save_png(where / "poster.png", to_bytes(x[int(a.argmax())])[0])
     row = _row(name, folder, names, ends, links, film)
     if row["status"] == "failed":
-        reasons = [link.failed for link in links if link.failed]
+        reasons = [why for link in links for why in link.trail.failures]
         s.recorder.failures[name] = "; ".join(reasons)
     return Path(where, film, row)
 
@@ -61,36 +61,36 @@ def _row(
     name: str, folder: str, names: list[str], ends: Tensor, links: list[Link], film: Film
 ) -> dict[str, Any]:
     """What metrics.json says of a path: the lowest activations, of all and of each pair."""
-    pairs = []
-    for k, link in enumerate(links):
-        gaps = lengths(link.x)
-        low = float(ends[k : k + 2].min())
-        pairs.append(
-            {
-                "from": names[k],
-                "to": names[k + 1],
-                "lowest": float(link.activation.min()),
-                "lowest_inside": float(link.activation[1:-1].min()),
-                "lower_end": low,
-                "straight": float(link.straight.min()),
-                "reaches_lower_end": bool(link.activation[1:-1].min() >= low),
-                "steps": link.steps,
-                "unevenness": float(gaps.max() / gaps.min() - 1) if float(gaps.min()) else None,
-            }
-        )
+    pairs = [_pair(names[k : k + 2], ends[k : k + 2], link) for k, link in enumerate(links)]
     prefix = f"{folder}/" if folder else ""
     return {
         "label": name,
-        "status": "failed" if any(link.failed for link in links) else "ok",
+        "status": "failed" if any(link.trail.failures for link in links) else "ok",
         "file": f"{prefix}strip.png",
         "lowest": float(film.activation.min()),
         "lowest_start": float(ends.min()),
         "straight": float(film.straight.min()),
         "pairs_reached": sum(pair["reaches_lower_end"] for pair in pairs),
         "frames": len(film.x),
-        "steps": sum(sum(link.steps) for link in links),
+        "steps": sum(sum(link.trail.steps) for link in links),
         "starts": dict(zip(names, ends.tolist(), strict=True)),
         "pairs": pairs,
+    }
+
+
+def _pair(names: list[str], ends: Tensor, link: Link) -> dict[str, Any]:
+    """The lowest activations between two start images."""
+    gaps, low = lengths(link.x), float(ends.min())
+    return {
+        "from": names[0],
+        "to": names[1],
+        "lowest": float(link.activation.min()),
+        "lowest_inside": float(link.activation[1:-1].min()),
+        "lower_end": low,
+        "straight": float(link.straight.min()),
+        "reaches_lower_end": bool(link.activation[1:-1].min() >= low),
+        "steps": link.trail.steps,
+        "unevenness": float(gaps.max() / gaps.min() - 1) if float(gaps.min()) else None,
     }
 
 
