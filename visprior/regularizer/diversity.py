@@ -33,7 +33,7 @@ class Diversity(Regularizer):
 
     couples_images = True
 
-    def __init__(self, weight: Any = 10.0, layer: str | None = None) -> None:
+    def __init__(self, weight: Any = 1.0, layer: str | None = None) -> None:
         self.weight = Hyper("diversity.weight", weight, minimum=0.0)
         self.layers = (layer,) if layer else ()
         self.group = 0
