@@ -31,6 +31,7 @@ class Keep:
     """A recorder that only keeps the solver."""
 
     task = "inversion"
+    has_state = False
 
     def resume(self, device):
         return None

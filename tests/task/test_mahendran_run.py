@@ -27,6 +27,7 @@ class NoRecord:
     """A recorder that keeps nothing."""
 
     task = "inversion"
+    has_state = False
 
     def resume(self, device):
         return None
