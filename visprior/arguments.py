@@ -11,6 +11,8 @@ from visprior import __version__
 from visprior.errors import UserError
 from visprior.explain import folders, members
 
+_CHOOSE = ("+experiment=", "+recipe=")
+
 
 def prepare() -> None:
     """Check sys.argv and bring it into the form that Hydra takes. Errors: UserError."""
@@ -27,6 +29,9 @@ def prepare() -> None:
 def sorted_arguments(argv: list[str]) -> list[str]:
     """Settings first, then options, which argparse takes in any mixture.
 
+    Of the settings those files first that choose members of groups: to Hydra, an experiment or a
+    recipe that follows `+regularizer=l1` takes back what this has added, without a word.
+
     Errors: UserError for what argparse would refuse with a page of usage, and for GROUP=null.
     """
     parser = get_args_parser()
@@ -37,7 +42,7 @@ def sorted_arguments(argv: list[str]) -> list[str]:
         raise UserError(f"{error}; see visprior --help") from None
     if strange := [a for a in unknown if a.startswith("-")]:
         raise UserError(f"unknown option {' '.join(strange)}; settings are key=value, see --help")
-    settings = [*known.overrides, *unknown]
+    settings = sorted([*known.overrides, *unknown], key=lambda a: not a.startswith(_CHOOSE))
     for group, _, value in (a.partition("=") for a in settings):
         if value == "null" and members(group):
             raise UserError(f"{group}=null: choose one of {', '.join(members(group))}")

@@ -183,3 +183,10 @@ def test_a_run_leaves_what_it_says(quick, outputs):
     assert about["status"] == "finished" and about["reason"] is None
     metrics = json.loads((run / "metrics.json").read_text())
     assert about["main"] == {"name": "error", "value": metrics["summary"]["error"]}
+
+
+def test_what_is_added_to_a_recipe_may_stand_before_it(command):
+    """Hydra by itself composes in the order of the command, and the recipe would take it back."""
+    words = ["task=maximization", "+regularizer=l1", "+recipe=fourier"]
+    shown = [command(*order, "--cfg=job").out for order in (words, words[::-1])]
+    assert shown[0] == shown[1] and "visprior.regularizer.l1.L1" in shown[0]
