@@ -161,6 +161,8 @@ def test_every_recipe_runs_and_says_what_it_is(compose_job, net, tmp_path, name)
     assert (Path(config_dir()) / "recipe" / f"{name}.yaml").read_text().count("\n# ") >= 1
     cfg = job(compose_job, net, tmp_path / "run", name)
     assert (cfg.task.scale, cfg.task.C) == ("none", 1)
+    acting = [key for key, value in cfg.regularizer.items() if value]
+    assert acting[-1] == "clip" or cfg.param.bound == "sigmoid"  # after the blurs
     first = (tmp_path / "run" / "curves.csv").read_text().splitlines()
     values = dict(zip(*(line.split(",") for line in first[:2]), strict=True))
     assert float(values["data"]) == pytest.approx(-float(values["activation"]), rel=1e-6)
