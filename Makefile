@@ -25,10 +25,10 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 test: setup ## Run the test suite (a few minutes on two cores)
-	$(BIN)/python -m pytest -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m 'not slow'
 
 test-all: setup ## Run the slow tests too
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 check: setup ## Lint, formatting and types
 	$(BIN)/ruff format --check .
