@@ -100,8 +100,9 @@ class Recorder:
 
     def describe(self, solver: Solver, device: torch.device) -> None:
         """Say what is computed; note the stages and the effective coefficients of this run."""
-        if not self.swept:
-            log.info(self._announcement(solver, device))
+        n, (height, width) = len(solver.streams.seeds), solver.size
+        images = f"{n} image{'s' if n > 1 else ''} of {height} x {width}"
+        self.announce(f"{images}, {solver.steps} steps", device)
         stages = []
         for stage, first in zip(solver.stages, solver.firsts, strict=True):
             t, canvas = solver.progress(first), solver.canvas(stage)
@@ -122,12 +123,11 @@ class Recorder:
         self.run["device"] = str(device)
         self._write_run()
 
-    def _announcement(self, solver: Solver, device: torch.device) -> str:
+    def announce(self, what: str, device: torch.device) -> None:
         """'inversion with vgg19, layer=relu2_2: 1 image of 224 x 224, 350 steps, on cpu'."""
-        n, (height, width) = len(solver.streams.seeds), solver.size
-        what = f"{self.task} with {self.run['net']}, layer={self.run['layer']}"
-        images = f"{n} image{'s' if n > 1 else ''} of {height} x {width}"
-        return f"{what}: {images}, {solver.steps} steps, on {device}"
+        if not self.swept:
+            where = f"{self.task} with {self.run['net']}, layer={self.run['layer']}"
+            log.info("%s: %s, on %s", where, what, device)
 
     def watch(self, solver: Solver, labels: list[str]) -> LoopWatch:
         """What looks on while the loop runs."""

@@ -69,7 +69,10 @@ def write_book(task: Maximizes, s: Services, plan: Sequence[Chapter]) -> float:
 
     The pages are written after every batch, so that they can be looked at while the rest runs.
     """
-    s.recorder.bar.total = _steps(s) * sum(len(chapter.batches) for chapter in plan)
+    batches = sum(len(chapter.batches) for chapter in plan)
+    s.recorder.bar.total = _steps(s) * batches
+    images = sum(len(b) for chapter in plan for b in chapter.batches) * len(s.seeds())
+    s.recorder.announce(f"{images} images in {batches} batches of {_steps(s)} steps", s.device)
     videos = find_videos(s, task.videos)
     rows: list[dict[str, Any]] = []
     strips: list[dict[str, Any]] = []

@@ -104,11 +104,13 @@ class Path:
         return finish_paths(s, found, self.video, self.curve, self.mirror)
 
     def _plan_bar(self, s: Services, plan: list[Any], channels: int) -> None:
-        """How many steps there are at most."""
+        """Say how many steps there are at most."""
         passes = [steps for steps, _ in pass_stages(s)][: self.passes]
         images = sum(one.count if isinstance(one, Made) else len(one) for one in plan)
         made = sum(one.steps(s.cfg.trust) for one in plan if isinstance(one, Made))
         s.recorder.bar.total = made + channels * (images - 1) * sum(passes)
+        paths = f"{channels} path{'s' if channels > 1 else ''} through {images} images"
+        s.recorder.announce(f"{paths}, at most {s.recorder.bar.total} steps", s.device)
 
     def _trace(
         self, s: Services, folder: str, name: str, feature: Feature, starts: list[Start]
