@@ -15,15 +15,14 @@ from visprior import __version__
 from visprior.errors import UserError, one_line, shown, storage_line
 from visprior.moment import Moment, Solution
 from visprior.record.files import read_json, write_json
+from visprior.record.moment_file import load_moment, save_moment
 from visprior.record.picture import save_png, to_bytes
 from visprior.record.results import short, write_curves, write_results, write_sheet
-from visprior.record.state import load_state, save_state
+from visprior.record.state import save_state
 from visprior.record.watch import Bar, LoopWatch
 from visprior.solver import Solver
 
 log = logging.getLogger("visprior")
-
-_MOMENT = ["z", "good", "alive", "bad_step", "bad_term", "history"]
 
 
 class Recorder:
@@ -151,9 +150,7 @@ class Recorder:
 
     def save(self, m: Moment) -> None:
         """state.safetensors: all that is needed to go on with the same bits."""
-        tensors = {k: getattr(m, k) for k in _MOMENT}
-        tensors |= {f"optimizer.{k}": v for k, v in m.optimizer.items()}
-        save_state(self.folder / "state.safetensors", tensors, {"step": str(m.step)})
+        save_moment(self.folder / "state.safetensors", m)
         self._write_run()
 
     @property
@@ -165,19 +162,10 @@ class Recorder:
         """The saved moment of an earlier start of this run, if there is one."""
         if not self.has_state:
             return None
-        tensors, meta = load_state(self.folder / "state.safetensors")
-        tensors = {k: v.to(device) for k, v in tensors.items()}
-        log.info("going on after step %s", meta["step"])
-        self._done = int(meta["step"])
-        return Moment(
-            step=int(meta["step"]),
-            optimizer={
-                k.removeprefix("optimizer."): v
-                for k, v in tensors.items()
-                if k.startswith("optimizer.")
-            },
-            **{k: tensors[k] for k in _MOMENT},
-        )
+        moment = load_moment(self.folder / "state.safetensors", device)
+        log.info("going on after step %s", moment.step)
+        self._done = moment.step
+        return moment
 
     def _snapshot(self, m: Moment, solver: Solver) -> None:
         folder = self.folder / "snapshots"
