@@ -86,9 +86,13 @@ class Gradient:
             phi = {k: torch.cat([p[2][k] for p in parts]) for k in self.kept}
         return g.contiguous(), terms, terms[0], phi
 
-    def silent(self, z: Tensor, t: Progress, rng: Streams, stage: Stage) -> list[bool]:
-        """Per image, whether the data term has no gradient at z (a dead ReLU)."""
+    def silent(
+        self, z: Tensor, t: Progress, rng: Streams, stage: Stage, redirected: bool = False
+    ) -> list[bool]:
+        """Per image, whether the data term has no gradient at z, sent through dead ReLUs or not."""
         found = []
+        if redirected:
+            self.cut.redirect = True  # pyright: ignore[reportFunctionMemberAccess]
         for rows, _ in self.chunks(len(z), self.rescue):
             x = self.param.decode(z[rows]).detach().requires_grad_()
             seen = x
@@ -97,6 +101,8 @@ class Gradient:
             data, _ = self.objective(self.cut(seen), t.of(rows))
             (g,) = torch.autograd.grad(data.sum(), x)
             found += (g.flatten(1).abs().amax(1) == 0).tolist()
+        if redirected:
+            self.cut.redirect = False  # pyright: ignore[reportFunctionMemberAccess]
         return found
 
     def _part(

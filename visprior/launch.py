@@ -57,7 +57,7 @@ def launch_from(
 
 def _run(s: Services, solver: Solver, first: Moment, elements: Elements) -> Solution:
     moment = s.recorder.resume(s.device) or first
-    _rescue(solver, first.z, elements)
+    _rescue(s, solver, first.z, elements)
     s.recorder.describe(solver, s.device)
     with _threads(solver, s.device):
         return solver.solve(moment, s.recorder.watch(solver, elements.labels))
@@ -148,17 +148,29 @@ def _start_pictures(s: Services, start: str, elements: Elements) -> Tensor | Non
     return torch.cat(pictures).expand(len(elements.seeds), -1, -1, -1)
 
 
-def _rescue(solver: Solver, z: Tensor, elements: Elements) -> None:
+def _rescue(s: Services, solver: Solver, z: Tensor, elements: Elements) -> None:
     """Find images whose start has no gradient and send theirs through ReLU for a while."""
     first = solver.progress(0)
     stage = solver.stages[0]
     dead = solver.gradient.silent(z, first, solver.streams, stage)
     if not any(dead):
         return
-    names = [n for n, d in zip(elements.labels, dead, strict=True) if d]
-    log.warning(
-        "%s: the start has no gradient (a dead ReLU); it is sent through ReLU for %d steps",
-        ", ".join(names[:8]) + (", ..." if len(names) > 8 else ""),
-        solver.gradient.rescue,
-    )
     solver.gradient.dead = dead
+    flat = solver.gradient.silent(z, first, solver.streams, stage, redirected=True)
+    still = [d and f for d, f in zip(dead, flat, strict=True)]
+    if any(still):
+        way = "it may stay as it is; another one, e.g. task.start=noise, has one"
+        s.recorder.warn(f"{_some(elements, still)}: the start has no gradient at all; {way}")
+    helped = [d and not f for d, f in zip(dead, flat, strict=True)]
+    if any(helped):
+        log.warning(
+            "%s: the start has no gradient (a dead ReLU); it is sent through ReLU for %d steps",
+            _some(elements, helped),
+            solver.gradient.rescue,
+        )
+
+
+def _some(elements: Elements, which: list[bool]) -> str:
+    """The names of these images, eight at most."""
+    names = [n for n, w in zip(elements.labels, which, strict=True) if w]
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")

@@ -164,3 +164,13 @@ def test_a_mean_start_of_a_net_without_biases_is_helped(job, caplog):
     _, metrics = job("inversion", "layer=relu1_2", "task.start=mean", "schedule.steps=40")
     assert "dead ReLU" in caplog.text
     assert metrics["summary"]["error"] < 0.5
+
+
+@pytest.mark.parametrize("net", ["hog", "dsift"])
+def test_a_flat_start_of_a_descriptor_is_said_to_have_no_gradient(compose_job, tmp_path, net):
+    keys = [f"net={net}", f"layer={net}", "size=48", "schedule.steps=2", "metric.spectrum=false"]
+    for start, lines in (("mean", 1), ("noise", 0)):
+        cfg = compose_job("task=inversion", *keys, f"task.start={start}")
+        run(cfg, tmp_path / start, {"task": "inversion", "net": net})
+        said = read_json(tmp_path / start / "run.json")["warnings"]
+        assert sum("no gradient at all" in line for line in said) == lines
