@@ -231,6 +231,9 @@ BAD = [
     ("regularizer=[clip]", "only what changes the gradient"),
     ("task.relative=[l1]", "task.relative=l1 is not known"),
     ("task.passes=3", "task.passes must be 0, 1 or 2"),
+    ("task.drop=3", "task.drop must be two numbers >= 0, got 3"),
+    ("task.drop=[1,b]", "task.drop must be two numbers >= 0"),
+    ("task.band.spring=stiff", "task.band.spring must be null or a number >= 0, got stiff"),
     ("task.pivots=0", "task.pivots must be a whole number >= 1"),
     ("task.band.tangent=up", "task.band.tangent=up is not known"),
     (
@@ -256,6 +259,36 @@ def test_a_channel_that_never_activates(tiny, go, photographs):
     names = f"task.starts=[{photographs}/a.png,{photographs}/b.png]"
     with pytest.raises(UserError, match="channel0 of layer=1 never activates"):
         go("path", *tiny, "layer='1'", "channel=0", names)
+
+
+def test_logarithms_of_probabilities_are_activations_too(path):
+    """They are never above 0, where other activations begin."""
+    score = ["task.score=log_probability", "net.target=tiny_nets:Colours", "layer=logits"]
+    score += ["task.passes=0", "task.pivots=2"]
+    _, rows, tensors = path(*score, "precision=fp64")
+    means = (tensors["x"].double() / 255 - 128 / 255).mean((2, 3))  # the logits of that net
+    expected = means.log_softmax(1)[:, 2]
+    torch.testing.assert_close(tensors["activation"].double(), expected, atol=1e-6, rtol=0)
+    assert rows[0]["lowest"] < 0
+    with pytest.raises(UserError, match="activation, which is below 0"):
+        path(*score, "task.relative=[tv]", folder="relative")
+
+
+def test_a_path_that_ended_just_before_it_was_finished(path, tmp_path):
+    """Its passes' pivots are gone by then; going on finds them again."""
+    short = ["schedule.steps=3", "task.pivots=2", "task.insert=1", "task.band.stop=false"]
+    out, _, tensors = path(*short)
+    run = read_json(out / "run.json")
+    (out / "run.json").write_text(json.dumps(run | {"status": "running"}))
+    assert not list(out.rglob("links/**/*.safetensors"))
+    _, _, again = path(*short)
+    assert torch.equal(again["x"], tensors["x"])
+
+
+def test_a_path_is_no_start_image(path):
+    out, _, _ = path("task.passes=0", "task.pivots=2")
+    with pytest.raises(UserError, match="is a path, not pre-images"):
+        path(f"task.starts=[{out},naive]", starts=0, folder="again")
 
 
 def test_start_images_of_another_net(path, tmp_path):

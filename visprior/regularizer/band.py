@@ -47,7 +47,7 @@ class Band(Regularizer):
     ) -> None:
         self.tangent = choice("task.band.tangent", tangent, TANGENTS)
         self.spacing = choice("task.band.spacing", spacing, SPACINGS)
-        if spring is not None and not spring >= 0:
+        if spring is not None and not (isinstance(spring, int | float) and spring >= 0):
             raise UserError(f"task.band.spring must be null or a number >= 0, got {spring}")
         if spring is not None and spacing == "features":
             raise UserError("task.band.spring pulls by distances of pixels; take spacing=pixels")

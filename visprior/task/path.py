@@ -1,5 +1,6 @@
 """A path of pre-images, on which the least active one is as active as may be."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -68,8 +69,9 @@ class Path:
             raise UserError(f"task.start_steps must be null or a number >= 1, got {start_steps}")
         if passes not in PASSES:
             raise UserError(f"task.passes must be 0, 1 or 2, got {passes}")
-        limits = [float(d) for d in drop or [0, 0]]
-        if len(limits) != 2 or min(limits) < 0:
+        limits: Any = drop or [0, 0]
+        whole = isinstance(limits, Sequence) and len(limits) == 2
+        if not whole or not all(isinstance(d, int | float) and d >= 0 for d in limits):
             raise UserError(f"task.drop must be two numbers >= 0, got {drop}")
         if not isinstance(C, int | float) or not C > 0:
             raise UserError(f"task.C must be a number > 0, got {C}")
@@ -77,9 +79,14 @@ class Path:
         self.diversity = diversity
         self.band, self.starts, self.start_steps = band, starts, start_steps
         self.pivots, self.insert, self.passes = pivots, insert, passes
-        self.drop = limits[0], limits[1]
+        self.drop = float(limits[0]), float(limits[1])
         self.relative = list(relative or [])
         self.where, self.score = where, choice("task.score", score, SCORES)
+        if self.relative and score == "log_probability":
+            raise UserError(
+                "task.relative multiplies weights by the activation, which is below 0 with "
+                "task.score=log_probability; take logit or probability"
+            )
         self.video, self.curve, self.mirror = video, curve, mirror
 
     def run(self, s: Services) -> float:
@@ -118,7 +125,8 @@ class Path:
         """The path of one channel through its start images; its data are on disk then."""
         way = Way(s, self, feature)
         ends = way.measure(torch.stack([one.x for one in starts]))
-        if not bool((ends > 0).any()):
+        below_zero = self.score == "log_probability"  # there even the best has no more than 0
+        if not below_zero and not bool((ends > 0).any()):
             raise UserError(
                 f"{name} of layer={feature.layer} never activates: of {len(starts)} start images "
                 f"the most active reaches {float(ends.max()):.3g}; there is no path to show. "

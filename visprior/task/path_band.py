@@ -92,8 +92,9 @@ class Way:
         """z after one run of the loop, or as an earlier start has left it."""
         planned, schedule = self.stages[number]
         part = self.s.part(name, self._keys(schedule, ends))
-        if part.recorder.finished:
-            tensors, meta = load_state(part.folder / "pivots.safetensors")
+        left = part.folder / "pivots.safetensors"
+        if part.recorder.finished and left.is_file():
+            tensors, meta = load_state(left)
             self.s.recorder.bar.pass_over(planned)
             trail.steps.append(int(meta["steps"]))
             return self.s.to_device(tensors["z"])

@@ -132,6 +132,11 @@ def _of_run(s: Services, folder: Path) -> list[Start]:
     own = s.recorder.run["parts"]["net"]
     if net != own:
         raise UserError(f"task.starts: '{folder}' was made with net={net}, this run has net={own}")
+    if run.get("task") == "path":
+        raise UserError(
+            f"task.starts: the run in '{folder}' is a path, not pre-images; take what it starts "
+            "from (the runs in its folder starts)"
+        )
     rows = read_json(folder / "metrics.json")["images"]
     files = [(str(row["label"]), folder / str(row["file"])) for row in rows if row.get("file")]
     names = [folder.resolve().name] if len(files) == 1 else [name for name, _ in files]
