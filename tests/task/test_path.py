@@ -234,6 +234,7 @@ BAD = [
     ("task.drop=3", "task.drop must be two numbers >= 0, got 3"),
     ("task.drop=[1,b]", "task.drop must be two numbers >= 0"),
     ("task.band.spring=stiff", "task.band.spring must be null or a number >= 0, got stiff"),
+    ("task.where=5", "where=5: 2 has positions"),
     ("task.pivots=0", "task.pivots must be a whole number >= 1"),
     ("task.band.tangent=up", "task.band.tangent=up is not known"),
     (
@@ -272,6 +273,15 @@ def test_logarithms_of_probabilities_are_activations_too(path):
     assert rows[0]["lowest"] < 0
     with pytest.raises(UserError, match="activation, which is below 0"):
         path(*score, "task.relative=[tv]", folder="relative")
+
+
+def test_the_activation_at_one_place(path):
+    _, _, tensors = path("task.where=[1,4]", "task.passes=0", "task.pivots=2", "precision=fp64")
+    with torch.no_grad():
+        features = the_net().double()(tensors["x"].double() / 255 - 128 / 255)
+    torch.testing.assert_close(
+        tensors["activation"].double(), features[:, 2, 1, 4], atol=1e-5, rtol=0
+    )
 
 
 def test_a_path_that_ended_just_before_it_was_finished(path, tmp_path):

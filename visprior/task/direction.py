@@ -1,6 +1,7 @@
 """What a term of a maximization points at: channels, a mix of two, a direction."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def place_of(layer: Layer, where: Any) -> str | int:
     if isinstance(where, str):
         return choice("where", where, ["mean", "centre"])
     grid = layer.shape[1:] if len(layer.shape) == 3 else layer.shape[:1]
-    if len(layer.shape) == 1 or len(where) != len(grid):
+    whole = isinstance(where, Sequence) and all(isinstance(i, int) for i in where)
+    if not whole or len(layer.shape) == 1 or len(where) != len(grid):
         raise UserError(f"where={where}: {layer.name} has positions {list(grid)}")
     for i, n in zip(where, grid, strict=True):
         if not 0 <= i < n:
