@@ -21,7 +21,8 @@ class Band(Regularizer):
     spread evenly along the path (Sheppard et al. 2008), or, given `spring` k, instead pulled along
     the tangent by k (|z_i+1 - z_i| - |z_i - z_i-1|).
 
-    tangent: improved | henkelman | autoneb, see `tangents`; by the data term, without energies.
+    tangent: improved | henkelman | autoneb, see `tangents`; by the data term, without energies, as
+        in the thesis' program (its text compares the objective, total variation included).
     nudge: False is the plain elastic band, F = -g, with k (z_i+1 - 2 z_i + z_i-1) where there is a
         spring; without one it is what the thesis' notebook computes.
     spacing: what is even after each step, distances of z (pixels) or of the features before it.
