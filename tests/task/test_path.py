@@ -13,6 +13,7 @@ from torch import nn
 
 from visprior.errors import UserError
 from visprior.record.files import read_json
+from visprior.task.path_band import sags
 
 from .conftest import NET
 
@@ -64,6 +65,35 @@ def test_the_thesis_numbers_give_421_frames(path, photographs):
         == pytest.approx(float(tensors["activation"].min()))
     )
     assert (out / "strip.png").is_file() and (out / "index.html").is_file()
+
+
+def test_a_pair_says_whether_it_reaches_its_lower_end(path):
+    """Along straight lines, where some do and some do not; from the activations on disk."""
+    _, rows, tensors = path("task.passes=0", starts=6)
+    a = tensors["activation"]
+    expected = []
+    for i in range(5):
+        first, *inner, last = a[84 * i : 84 * (i + 1) + 1].tolist()
+        expected.append(min(inner) >= min(first, last))
+    assert [pair["reaches_lower_end"] for pair in rows[0]["pairs"]] == expected
+    assert False in expected and rows[0]["pairs_reached"] == sum(expected)
+
+
+@pytest.mark.parametrize(
+    ("inserted", "drop", "expected"),
+    [
+        ([4.0, 5.0], (0.0, 0.0), False),  # above one pivot of each link
+        ([2.9, 5.0], (0.0, 0.0), True),  # below 3 and 6
+        ([3.5, 4.0], (0.0, 0.0), True),  # the second below 6 and 4.5
+        ([2.5, 5.0], (1.0, 2.0), False),  # not by more than 1 below 3
+        ([1.9, 5.0], (1.0, 2.0), True),
+        ([1.9, 5.0], (1.0, 4.5), False),  # not by more than 4.5 below 6
+    ],
+)
+def test_an_inserted_image_sags_below_both_pivots(inserted, drop, expected):
+    """Algorithm 2's test, between pivots of activation 3, 6 and 4.5."""
+    a = torch.tensor([3.0, inserted[0], 6.0, inserted[1], 4.5])
+    assert sags(a, 2, drop) is expected
 
 
 def thesis(first: np.ndarray, last: np.ndarray, pivots: int, steps: int, weight: float):

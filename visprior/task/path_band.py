@@ -40,6 +40,16 @@ class Link:
     trail: Trail
 
 
+def sags(a: Tensor, every: int, drop: tuple[float, float]) -> bool:
+    """Whether an image put between two pivots is less active than both, by more than `drop`.
+
+    a: activations along the path, (n,); each `every`-th is a pivot's.
+    """
+    left = a[:-1:every].repeat_interleave(every)
+    right = a[every::every].repeat_interleave(every)
+    return bool(((a[:-1] < left - drop[0]) & (a[:-1] < right - drop[1])).any())
+
+
 class Way:
     """Looks for the way between two images, by a plan, for a feature."""
 
@@ -65,7 +75,11 @@ class Way:
         if self.plan.passes:
             z = self._pass(f"{name}/pass1", 0, z, ends, trail)
         z = densify(z, self.plan.insert)
-        if self.plan.passes == 2 and not trail.failures and self._sags(self._shown(z)):
+        if (
+            self.plan.passes == 2
+            and not trail.failures
+            and sags(self.measure(self._shown(z)), self.plan.insert + 1, self.plan.drop)
+        ):
             z = self._pass(f"{name}/pass2", 1, z, ends, trail)
         elif self.plan.passes == 2:
             self.s.recorder.bar.pass_over(self.stages[1][0])
@@ -76,17 +90,6 @@ class Way:
     def _shown(self, z: Tensor) -> Tensor:
         with torch.no_grad():
             return self.param.decode(self.s.to_device(z))
-
-    def _sags(self, x: Tensor) -> bool:
-        """Whether an inserted image is less active than both pivots beside it."""
-        a = self.measure(x)
-        every = self.plan.insert + 1
-        left, right = (
-            a[:-1:every].repeat_interleave(every),
-            a[every::every].repeat_interleave(every),
-        )
-        below = (a[:-1] < left - self.plan.drop[0]) & (a[:-1] < right - self.plan.drop[1])
-        return bool(below.any())
 
     def _pass(self, name: str, number: int, z: Tensor, ends: Tensor, trail: Trail) -> Tensor:
         """z after one run of the loop, or as an earlier start has left it."""
