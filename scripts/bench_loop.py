@@ -22,7 +22,7 @@ from visprior.launch import launch
 from visprior.picture import find_pictures, load_picture
 from visprior.services import Elements, Services
 from visprior.task.objective import FeatureDistance
-from visprior.task.start import noise
+from visprior.loop.start import noise
 
 CASES = [("vgg19", "conv3_1", 0.03), ("mobilenet_v2", "block_12_add", 0.10)]
 

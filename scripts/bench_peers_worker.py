@@ -41,7 +41,7 @@ def visprior_worker(job: dict[str, Any], turns: Turns) -> np.ndarray:
 
     from visprior.config import config_dir, register
     from visprior.experiment import run
-    from visprior.solver import Solver
+    from visprior.loop.solver import Solver
 
     own_step = Solver._step
 

@@ -10,15 +10,15 @@ from omegaconf import DictConfig
 from torch import nn
 
 from visprior.config import config_dir, register
-from visprior.gradient import Gradient
-from visprior.moment import Solution
+from visprior.loop.gradient import Gradient
+from visprior.loop.problem import Solution
 from visprior.param.pixel import Pixel
 from visprior.regularizer.base import Scene
 from visprior.schedule.schedule import Schedule
-from visprior.solver import Solver
-from visprior.stream import Streams
+from visprior.loop.solver import Solver
+from visprior.streams import Streams
 from visprior.task.objective import FeatureDistance
-from visprior.task.start import noise
+from visprior.loop.start import noise
 
 MEAN = [120.0, 115.0, 105.0]
 

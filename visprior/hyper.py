@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
@@ -119,6 +119,10 @@ class Hyper:
         return start + (end - start) * f
 
 
-def per_image(value: float | Tensor) -> float | Tensor:
-    """(B,) -> (B, 1, 1, 1), so that it multiplies images; floats stay floats."""
-    return value[:, None, None, None] if isinstance(value, Tensor) else value
+@overload
+def per_image(value: Tensor, like: Tensor) -> Tensor: ...
+@overload
+def per_image(value: float | Tensor, like: Tensor) -> float | Tensor: ...
+def per_image(value: float | Tensor, like: Tensor) -> float | Tensor:
+    """(B,) -> (B, 1, ...), so that it multiplies `like`, (B, ...); floats stay floats."""
+    return value.view(-1, *[1] * (like.dim() - 1)) if isinstance(value, Tensor) else value

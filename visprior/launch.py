@@ -10,15 +10,14 @@ from torch import Tensor
 
 from visprior.build import build
 from visprior.errors import UserError
-from visprior.gradient import Gradient
-from visprior.moment import Moment, Solution
+from visprior.loop import rescue
+from visprior.loop.problem import Problem, Solution, Start
 from visprior.param.base import Parametrization
 from visprior.regularizer.base import Regularizer, acts
 from visprior.schedule.schedule import Schedule
 from visprior.services import Elements, Services
-from visprior.solver import Solver
-from visprior.stream import Streams
-from visprior.task.start import KINDS, results_in, start_image
+from visprior.loop.solver import Solver
+from visprior.loop.start import KINDS, results_in
 
 log = logging.getLogger("visprior")
 
@@ -35,11 +34,8 @@ def launch(
     regularizers: dict[str, Regularizer],
 ) -> Solution:
     """Run the loop for these elements, or go on with it; its state and curves are recorded."""
-    solver = _solver(s, objective, elements, cut, regularizers)
-    x = _start(s, start, elements, solver)
-    if not s.recorder.has_state:
-        _say_what_is_lost(s, solver.param, x)
-    return _run(s, solver, solver.begin(x), elements)
+    where = start if start in KINDS and start != "image" else _start_pictures(s, start, elements)
+    return _run(s, _problem(s, objective, elements, where, cut, regularizers), elements)
 
 
 def launch_from(
@@ -51,25 +47,29 @@ def launch_from(
     regularizers: dict[str, Regularizer],
 ) -> Solution:
     """The same from given values of the optimised variable, on the first stage's canvas."""
-    solver = _solver(s, objective, elements, cut, regularizers)
-    return _run(s, solver, solver.begin_at(s.to_device(z)), elements)
+    problem = _problem(s, objective, elements, Start(z), cut, regularizers)
+    return _run(s, problem, elements)
 
 
-def _run(s: Services, solver: Solver, first: Moment, elements: Elements) -> Solution:
-    moment = s.recorder.resume(s.device) or first
-    _rescue(s, solver, first.z, elements)
-    s.recorder.describe(solver, s.device)
-    with _threads(solver, s.device):
-        return solver.solve(moment, s.recorder.watch(solver, elements.labels))
+def _run(s: Services, problem: Problem, elements: Elements) -> Solution:
+    with _threads(problem):
+        solver = Solver(problem)
+        if not s.recorder.has_state:
+            _say_what_is_lost(s, problem.param, solver.lost)
+        _say_what_is_rescued(s, solver, elements)
+        moment = s.recorder.resume(s.device) or solver.first
+        s.recorder.describe(problem)
+        return solver.run(moment, s.recorder.watch(problem, elements.labels))
 
 
-def _solver(
+def _problem(
     s: Services,
     objective: Any,
     elements: Elements,
+    start: Any,
     cut: Callable,
     regularizers: dict[str, Regularizer],
-) -> Solver:
+) -> Problem:
     schedule: Schedule = build(s.cfg.schedule, s.cfg.trust)
     stages = schedule.stages(s.recorder.task)
     if s.cfg.precision == "fp64" and any(stage.precision for stage in stages):
@@ -79,35 +79,31 @@ def _solver(
     param.prepare(s.net.channels)
     # What couples images only after the backward pass has the whole batch before it anyway.
     coupled = any(r.couples_images and acts(r, "energy") for r in regularizers.values())
-    gradient = Gradient(
-        cut,
-        objective,
-        regularizers,
-        param,
-        s.micro_batch(batch, coupled),
-        [False] * batch,
-        s.cfg.precision,
-    )
-    return Solver(
-        gradient=gradient,
-        regularizers=regularizers,
-        param=param,
+    return Problem(
+        features=cut,
+        objective=objective,
         optimizer=build(s.cfg.optimizer, s.cfg.trust),
         stages=stages,
-        streams=Streams(elements.seeds, sum(stage.steps for stage in stages)),
+        seeds=elements.seeds,
         size=s.size,
         fill=list(s.net.mean),
+        regularizers=regularizers,
+        param=param,
+        start=start,
         per_pixel=schedule.per_pixel,
+        micro_batch=s.micro_batch(batch, coupled),
+        precision=s.cfg.precision,
+        device=s.device,
     )
 
 
 @contextmanager
-def _threads(solver: Solver, device: torch.device) -> Iterator[None]:
+def _threads(problem: Problem) -> Iterator[None]:
     """One thread for small images on a CPU: waiting for a second one takes longer than it works."""
     before = torch.get_num_threads()
-    images = min(solver.gradient.micro_batch, len(solver.streams.seeds))
-    pixels = images * solver.size[0] * solver.size[1]
-    if device.type == "cpu" and pixels <= _PIXELS_FOR_ONE_THREAD:
+    images = min(problem.images_at_once, problem.batch)
+    pixels = images * problem.size[0] * problem.size[1]
+    if problem.device.type == "cpu" and pixels <= _PIXELS_FOR_ONE_THREAD:
         torch.set_num_threads(1)
     try:
         yield
@@ -115,19 +111,8 @@ def _threads(solver: Solver, device: torch.device) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _start(s: Services, start: str, elements: Elements, solver: Solver) -> Tensor:
-    """The start images on the first stage's canvas, on the device."""
-    canvas, seeds = solver.canvas(solver.stages[0]), elements.seeds
-    if start == "param":
-        return s.to_device(solver.param.start(seeds, canvas, s.net.channels))
-    pictures = _start_pictures(s, start, elements)
-    kind = start if start in KINDS else "image"
-    return s.to_device(start_image(kind, seeds, canvas, list(s.net.mean), pictures))
-
-
-def _say_what_is_lost(s: Services, param: Parametrization, x: Tensor) -> None:
+def _say_what_is_lost(s: Services, param: Parametrization, share: float) -> None:
     """A warning where the bound cannot show the start."""
-    share = float((param.shown_part(x) != x).double().mean())
     if share:
         what = f"{100 * share:.2g} % of the start's values were outside"
         ends = "..".join(f"{end:g}" for end in param.range or ())
@@ -135,8 +120,8 @@ def _say_what_is_lost(s: Services, param: Parametrization, x: Tensor) -> None:
 
 
 def _start_pictures(s: Services, start: str, elements: Elements) -> Tensor | None:
-    if start in KINDS:
-        return elements.pictures if start == "image" else None
+    if start == "image":
+        return elements.pictures
     try:
         pictures = [p for _, p in s.pictures(results_in(start))]
     except UserError as error:
@@ -148,25 +133,16 @@ def _start_pictures(s: Services, start: str, elements: Elements) -> Tensor | Non
     return torch.cat(pictures).expand(len(elements.seeds), -1, -1, -1)
 
 
-def _rescue(s: Services, solver: Solver, z: Tensor, elements: Elements) -> None:
-    """Find images whose start has no gradient and send theirs through ReLU for a while."""
-    first = solver.progress(0)
-    stage = solver.stages[0]
-    dead = solver.gradient.silent(z, first, solver.streams, stage)
-    if not any(dead):
-        return
-    solver.gradient.dead = dead
-    flat = solver.gradient.silent(z, first, solver.streams, stage, redirected=True)
-    still = [d and f for d, f in zip(dead, flat, strict=True)]
-    if any(still):
+def _say_what_is_rescued(s: Services, solver: Solver, elements: Elements) -> None:
+    """Which starts have no gradient, and what is done about it."""
+    if any(solver.flat):
         way = "it may stay as it is; another one, e.g. task.start=noise, has one"
-        s.recorder.warn(f"{_some(elements, still)}: the start has no gradient at all; {way}")
-    helped = [d and not f for d, f in zip(dead, flat, strict=True)]
-    if any(helped):
+        s.recorder.warn(f"{_some(elements, solver.flat)}: the start has no gradient at all; {way}")
+    if any(solver.dead):
         log.warning(
             "%s: the start has no gradient (a dead ReLU); it is sent through ReLU for %d steps",
-            _some(elements, helped),
-            solver.gradient.rescue,
+            _some(elements, solver.dead),
+            rescue.STEPS,
         )
 
 

@@ -20,7 +20,7 @@ from visprior.regularizer.crop import Crop
 from visprior.regularizer.jitter import Jitter
 from visprior.regularizer.tv import TV
 from visprior.schedule.schedule import Schedule
-from visprior.stream import generator
+from visprior.streams import generator
 
 SIZES = [(8, 8), (9, 8), (8, 9), (9, 9), (7, 12), (1, 5), (5, 1), (2, 2)]
 EACH = [

@@ -18,7 +18,7 @@ from visprior.config import config_dir
 from visprior.experiment import run
 from visprior.record.files import read_json
 from visprior.record.state import load_state
-from visprior.stream import gaussian_noise
+from visprior.streams import gaussian_noise
 
 RECIPES = sorted(path.stem for path in (Path(config_dir()) / "recipe").glob("*.yaml"))
 SIDE = 24

@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from visprior.gradient import Gradient
+from visprior.loop.gradient import Gradient
 from visprior.hyper import Progress
 from visprior.optimizer.gd import GD
 from visprior.param.pixel import Pixel
 from visprior.regularizer.band import Band
 from visprior.regularizer.band_geometry import densify, lengths, straight
 from visprior.schedule.schedule import Schedule
-from visprior.solver import Solver
-from visprior.stream import Streams
+from visprior.loop.solver import Solver
+from visprior.streams import Streams
 
 Surface = Callable[[Tensor, Tensor], Tensor]
 

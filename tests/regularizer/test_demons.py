@@ -36,7 +36,7 @@ def test_fluid_elastic_step_is_equation_18(run_small):
     """One whole step of the loop against u <- K_e * (u - tau K_f * grad D) by hand."""
     from tests.conftest import MEAN, SmallNet  # pyright: ignore[reportMissingImports]
     from visprior.schedule.schedule import Schedule
-    from visprior.task.start import noise
+    from visprior.loop.start import noise
 
     fluid, elastic = Fluid(Sobolev(7)), Elastic(Gaussian(5))
     schedule = Schedule([{"steps": 1, "step_size": 50.0}])

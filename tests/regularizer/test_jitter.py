@@ -12,7 +12,7 @@ from visprior.regularizer.base import Scene
 from visprior.regularizer.crop import Crop, crop
 from visprior.regularizer.jitter import Jitter, quarter
 from visprior.schedule.schedule import Schedule
-from visprior.stream import Streams
+from visprior.streams import Streams
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from visprior.regularizer.resample import PADDINGS, resample
 from visprior.regularizer.transforms import Transforms
 from visprior.regularizer.transforms_in_place import TransformsInPlace
 from visprior.schedule.schedule import Schedule
-from visprior.stream import Streams
+from visprior.streams import Streams
 
 THESIS: Any = (
     [6, 3],

@@ -16,9 +16,9 @@ from visprior.build import build
 from visprior.launch import launch
 from visprior.picture import find_pictures, load_picture
 from visprior.services import Elements, Services
-from visprior.stream import Streams
+from visprior.streams import Streams
 from visprior.task.objective import FeatureDistance
-from visprior.task.start import noise
+from visprior.loop.start import noise
 
 SIZE, T, C, SEED = 96, 2, 300.0, 0
 

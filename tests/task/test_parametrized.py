@@ -18,7 +18,7 @@ STEPS = [
 
 def stop_at(monkeypatch, step):
     """Ctrl-C after so many steps."""
-    from visprior.solver import Solver
+    from visprior.loop.solver import Solver
 
     whole = Solver._step
 
@@ -101,7 +101,7 @@ def test_starts_have_names(go, tiny):
 
 def test_the_sigmoid_start_is_the_thesis():
     """2 (sigmoid(n) - 1/2) of normal numbers n, in grey levels."""
-    from visprior.task.start import start_image
+    from visprior.loop.start import start_image
 
     x = start_image("sigmoid_noise", [4, 7], (40, 50), [1.0, 2.0, 3.0], None)
     n = torch.logit(x / 255)

@@ -11,7 +11,7 @@ from torch import Tensor
 from visprior.data.shapes10 import Shapes10
 from visprior.errors import UserError, choice
 from visprior.picture import SUFFIXES, find_pictures, load_picture
-from visprior.stream import generator
+from visprior.streams import generator
 
 SHAPES10 = "shapes10"
 USUAL = 1000  # images of shapes10, unless a number is given

@@ -3,8 +3,6 @@
 import torch
 from torch import nn
 
-from visprior.net.redirect import RedirectedReLU
-
 
 class Cut(nn.Module):
     """x, (B, channels, H, W) in grey levels -> {layer: features}; frozen, in eval mode.
@@ -20,18 +18,13 @@ class Cut(nn.Module):
     def __init__(self, body: nn.Module, mean: list[float], std: list[float]):
         super().__init__()
         self.body = body
-        self.redirect = False  # True: ReLUs pass gradient where they are dead (see redirect.py)
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float64).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float64).view(1, -1, 1, 1))
         self.requires_grad_(False).eval()
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """The features of each layer asked for, under the name it was asked by."""
-        x = (x - self.mean) / self.std
-        if self.redirect:
-            with RedirectedReLU():
-                return self.body(x)
-        return self.body(x)
+        return self.body((x - self.mean) / self.std)
 
 
 def keep_inputs(model: nn.Module) -> None:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from visprior.errors import UserError
 from visprior.hyper import Progress
-from visprior.optimizer.base import Optimizer, State, fraction
+from visprior.optimizer.base import Energy, Optimizer, State, fraction
 
 
 class Adam(Optimizer):
@@ -29,7 +29,7 @@ class Adam(Optimizer):
         return {"mean": torch.zeros_like(z), "square": torch.zeros_like(z)}
 
     def update(
-        self, z: Tensor, g: Tensor, state: State, step_size: float | Tensor, t: Progress
+        self, z: Tensor, g: Tensor, state: State, step_size: float | Tensor, t: Progress, energy: Energy
     ) -> tuple[Tensor, State]:
         k = t.step_in_stage + 1
         m = state["mean"].lerp(g, 1 - self.b1)

@@ -1,17 +1,20 @@
 """Update rules: elementwise maps from a gradient and a small state to a step."""
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from visprior.errors import UserError
 from visprior.hyper import Progress
 
 State = dict[str, Tensor]
+Energy = Callable[[Tensor], tuple[Tensor, Tensor]]  # z -> the energy, (B,), and its gradient
 
 
 class Optimizer:
-    """An update rule. The state holds tensors of the image's shape and starts anew in each stage.
+    """An update rule. The state holds tensors with a row per image and starts anew in each stage.
 
-    step_size is a number, or (B, 1, 1, 1) with one per image.
+    z is the optimised variable, (B, ...). step_size is a number, or (B, 1, ...), one per image.
     """
 
     def init(self, z: Tensor) -> State:
@@ -19,9 +22,9 @@ class Optimizer:
         return {}
 
     def update(
-        self, z: Tensor, g: Tensor, state: State, step_size: float | Tensor, t: Progress
+        self, z: Tensor, g: Tensor, state: State, step_size: float | Tensor, t: Progress, energy: Energy
     ) -> tuple[Tensor, State]:
-        """The next z and state. Neither argument is changed."""
+        """The next z and state; no argument is changed. `energy` is for rules that search a line."""
         raise NotImplementedError
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from visprior.hyper import Progress
-from visprior.optimizer.base import Optimizer, State, fraction
+from visprior.optimizer.base import Energy, Optimizer, State, fraction
 
 
 class Momentum(Optimizer):
@@ -20,7 +20,7 @@ class Momentum(Optimizer):
         return {"momentum": torch.zeros_like(z)}
 
     def update(
-        self, z: Tensor, g: Tensor, state: State, step_size: float | Tensor, t: Progress
+        self, z: Tensor, g: Tensor, state: State, step_size: float | Tensor, t: Progress, energy: Energy
     ) -> tuple[Tensor, State]:
         m = self.rho * state["momentum"] - step_size * g
         return z + m, {"momentum": m}

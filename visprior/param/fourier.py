@@ -9,7 +9,7 @@ from torch import Tensor
 
 from visprior.errors import UserError
 from visprior.param.base import Parametrization
-from visprior.stream import gaussian_noise
+from visprior.streams import gaussian_noise
 
 
 class Fourier(Parametrization):

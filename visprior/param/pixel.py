@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from visprior.param.base import Parametrization
-from visprior.stream import gaussian_noise
+from visprior.streams import gaussian_noise
 
 
 class Pixel(Parametrization):

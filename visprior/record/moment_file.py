@@ -4,15 +4,16 @@ from pathlib import Path
 
 import torch
 
-from visprior.moment import Moment
+from visprior.loop.problem import Moment
 from visprior.record.state import load_state, save_state
 
-_FIELDS = ["z", "good", "alive", "bad_step", "bad_term", "history"]
+_FIELDS = ["z", "good", "alive", "bad_step", "bad_term"]
 
 
 def save_moment(path: Path, m: Moment) -> None:
     """Write all that is needed to go on (see save_state)."""
     tensors = {name: getattr(m, name) for name in _FIELDS}
+    tensors["history"] = torch.stack(m.history)
     tensors |= {f"optimizer.{name}": t for name, t in m.optimizer.items()}
     save_state(path, tensors, {"step": str(m.step)})
 
@@ -24,4 +25,5 @@ def load_moment(path: Path, device: torch.device) -> Moment:
     prefix = "optimizer."
     state = {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
     fields = {name: tensors[name] for name in _FIELDS}
-    return Moment(step=int(meta["step"]), optimizer=state, **fields)
+    history = tuple(tensors["history"])
+    return Moment(step=int(meta["step"]), optimizer=state, history=history, **fields)

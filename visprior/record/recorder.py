@@ -13,14 +13,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from visprior import __version__
 from visprior.errors import UserError, one_line, shown, storage_line
-from visprior.moment import Moment, Solution
+from visprior.loop.problem import Moment, Problem, Solution
 from visprior.record.files import read_json, write_json
 from visprior.record.moment_file import load_moment, save_moment
 from visprior.record.picture import save_png, to_bytes
 from visprior.record.results import short, write_curves, write_results, write_sheet
 from visprior.record.state import save_state
 from visprior.record.watch import Bar, LoopWatch
-from visprior.solver import Solver
+from visprior.loop.solver import Solver
 
 log = logging.getLogger("visprior")
 
@@ -97,29 +97,29 @@ class Recorder:
         self.run["warnings"] = self.warnings
         write_json(self.folder / "run.json", self.run)
 
-    def describe(self, solver: Solver, device: torch.device) -> None:
+    def describe(self, problem: Problem) -> None:
         """Say what is computed; note the stages and the effective coefficients of this run."""
-        n, (height, width) = len(solver.streams.seeds), solver.size
+        n, (height, width) = problem.batch, problem.size
         images = f"{n} image{'s' if n > 1 else ''} of {height} x {width}"
-        self.announce(f"{images}, {solver.steps} steps", device)
+        self.announce(f"{images}, {problem.steps} steps", problem.device)
         stages = []
-        for stage, first in zip(solver.stages, solver.firsts, strict=True):
-            t, canvas = solver.progress(first), solver.canvas(stage)
+        for stage, first in zip(problem.stages, problem.firsts, strict=True):
+            t, canvas = problem.progress(first), problem.canvas(stage)
             like = torch.zeros(1, dtype=torch.float64)
             factors = {
-                name: r.coefficient(canvas, t, like) for name, r in solver.active(stage).items()
+                name: r.coefficient(canvas, t, like) for name, r in problem.active(stage).items()
             }
             stages.append(
                 {
                     "steps": stage.steps,
                     "canvas": canvas,
-                    "precision": stage.precision or solver.gradient.precision,
+                    "precision": stage.precision or problem.precision,
                     "regularizers": list(factors),
                     "coefficients": {k: v for k, v in factors.items() if v is not None},
                 }
             )
-        self.run |= {"stages": stages, "micro_batch": solver.gradient.micro_batch}
-        self.run["device"] = str(device)
+        self.run |= {"stages": stages, "micro_batch": problem.images_at_once}
+        self.run["device"] = str(problem.device)
         self._write_run()
 
     def announce(self, what: str, device: torch.device) -> None:
@@ -128,17 +128,17 @@ class Recorder:
             where = f"{self.task} with {self.run['net']}, layer={self.run['layer']}"
             log.info("%s: %s, on %s", where, what, device)
 
-    def watch(self, solver: Solver, labels: list[str]) -> LoopWatch:
+    def watch(self, problem: Problem, labels: list[str]) -> LoopWatch:
         """What looks on while the loop runs."""
         self.batch = len(labels)
         self.labels = labels
         record = self.cfg.record
         snapshots = list(record.snapshots)
         for step in snapshots:
-            if not 1 <= step <= solver.steps:
-                raise UserError(f"record.snapshots: {step} is not among the {solver.steps} steps")
+            if not 1 <= step <= problem.steps:
+                raise UserError(f"record.snapshots: {step} is not among the {problem.steps} steps")
         return LoopWatch(
-            solver,
+            problem,
             self._done,
             record.every,
             record.save_seconds,

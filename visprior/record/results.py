@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from visprior.moment import Solution
+from visprior.loop.problem import Solution
 from visprior.record.curves import write_curves_csv, write_curves_png
 from visprior.record.files import write_json
 from visprior.record.page import write_overview

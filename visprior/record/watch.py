@@ -7,8 +7,8 @@ from collections.abc import Callable
 from tqdm import tqdm
 
 from visprior.errors import UserError
-from visprior.moment import Moment
-from visprior.solver import Solver
+from visprior.loop.problem import Moment, Problem
+from visprior.loop.solver import Solver
 
 
 class Bar:
@@ -65,7 +65,7 @@ class LoopWatch:
 
     def __init__(
         self,
-        solver: Solver,
+        problem: Problem,
         done: int,
         every: int,
         save_seconds: float,
@@ -85,14 +85,14 @@ class LoopWatch:
         self.snapshot = snapshot
         self.saved = time.perf_counter()
         self.bar = bar
-        self.bar.begin(solver.steps, done)
+        self.bar.begin(problem.steps, done)
 
     def step(self, moment: Moment, seen: Solver) -> bool:
         """True when every image is frozen."""
         if moment.step in self.snapshots:
             self.snapshot(moment, seen)
         stop = False
-        if moment.step % self.every == 0 or moment.step == seen.steps:
+        if moment.step % self.every == 0 or moment.step == seen.problem.steps:
             self._show(moment, seen)
             stop = not bool(moment.alive.any())
         if time.perf_counter() - self.saved > self.save_seconds:
@@ -103,8 +103,8 @@ class LoopWatch:
     def _show(self, moment: Moment, seen: Solver) -> None:
         if self.bar.hidden:
             return
-        last = moment.history[moment.step - 1].mean(1).tolist()
-        values = dict(zip(seen.gradient.terms, last, strict=True))
-        measure = seen.gradient.objective.measure
+        last = moment.history[-1].mean(1).tolist()
+        values = dict(zip(seen.problem.terms, last, strict=True))
+        measure = seen.problem.objective.measure
         energy = sum(v for k, v in values.items() if k != measure)
         self.bar.show(moment.step, f"energy {energy:.4g}, {measure} {values[measure]:.4g}")

@@ -58,7 +58,6 @@ class Band(Regularizer):
         self.freeze = freeze
         self.ends = stop
         self.normalize = normalize
-        self._fixed: Tensor | None = None  # from force to after_update of the same step
 
     def prepare(self, scene: Scene) -> None:
         self.layers = (scene.layer,) if self.spacing == "features" else ()
@@ -72,16 +71,10 @@ class Band(Regularizer):
         new = inner - tangential if self.nudge else inner
         if self.spring is not None:
             new = new - self._pull(z, unit)
-        fixed = torch.zeros_like(values, dtype=torch.bool)
         if self.climb:
-            worst = torch.arange(len(inner), device=g.device) == values[1:-1].argmax()
-            new = torch.where(worst[:, None], inner - 2 * tangential, new)
-            fixed[1:-1] |= worst
+            new = torch.where(_worst(values)[:, None], inner - 2 * tangential, new)
         if self.freeze:
-            good = values[1:-1] <= torch.minimum(values[0], values[-1])
-            new = new.masked_fill(good[:, None], 0)
-            fixed[1:-1] |= good
-        self._fixed = fixed
+            new = new.masked_fill(_good(values)[:, None], 0)
         whole = torch.zeros_like(g)
         whole[1:-1] = new.view_as(whole[1:-1])
         return whole
@@ -94,13 +87,33 @@ class Band(Regularizer):
             return self.spring * (gaps[1:] - gaps[:-1])[:, None] * unit
         return self.spring * (z[2:] - 2 * z[1:-1] + z[:-2]).flatten(1)
 
-    def after_update(self, z: Tensor, phi: Features, t: Progress) -> Tensor:
-        if self.spring is not None or self._fixed is None:
+    def after_update(self, z: Tensor, values: Tensor, phi: Features, t: Progress) -> Tensor:
+        if self.spring is not None:
             return z
         gaps = lengths(phi[self.layers[0]]) if self.spacing == "features" else lengths(z)
-        return redistribute(z, gaps.to(z), self._fixed)
+        return redistribute(z, gaps.to(z), self._fixed(values))
+
+    def _fixed(self, values: Tensor) -> Tensor:
+        """(n,): the images that redistribution leaves where they are, besides the ends."""
+        fixed = torch.zeros_like(values, dtype=torch.bool)
+        if self.climb:
+            fixed[1:-1] |= _worst(values)
+        if self.freeze:
+            fixed[1:-1] |= _good(values)
+        return fixed
 
     def stop(self, values: Tensor, t: Progress) -> Tensor | None:
         if not self.ends:
             return None
         return (values[1:-1] < torch.maximum(values[0], values[-1])).all()
+
+
+def _worst(values: Tensor) -> Tensor:
+    """(n - 2,): which inner image has the largest value, the least active one."""
+    inner = values[1:-1]
+    return torch.arange(len(inner), device=values.device) == inner.argmax()
+
+
+def _good(values: Tensor) -> Tensor:
+    """(n - 2,): which inner images are no worse than either end."""
+    return values[1:-1] <= torch.minimum(values[0], values[-1])

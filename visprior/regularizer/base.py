@@ -9,7 +9,7 @@ from torch import Tensor
 
 from visprior.hyper import Hyper, Progress
 from visprior.schedule.schedule import Stage
-from visprior.stream import Streams
+from visprior.streams import Streams
 
 Features = dict[str, Tensor]
 
@@ -62,13 +62,17 @@ class Regularizer:
         """The image, changed after the step."""
         return x
 
-    def after_update(self, z: Tensor, phi: Features, t: Progress) -> Tensor:
-        """The optimised variable, changed after the step."""
+    def after_update(self, z: Tensor, values: Tensor, phi: Features, t: Progress) -> Tensor:
+        """The optimised variable, changed after the step. values: as for `force`."""
         return z
 
     def confine(self, new: Tensor, old: Tensor, t: Progress, rng: Streams) -> Tensor:
         """Take back the step where it may not act (octaves update only what the network saw)."""
         return new
+
+    def move(self, x: Tensor, t: Progress, rng: Streams) -> Tensor:
+        """The image that the next step begins with, moved after all else (x is what t ends with)."""
+        return x
 
     def stop(self, values: Tensor, t: Progress) -> Tensor | None:
         """A flag on the device: the run need not go on after t. values: the data term, (B,)."""

@@ -32,7 +32,7 @@ class Bilateral(Smoothing):
         self.offsets = [(i, j) for i in around for j in around if i * i + j * j <= half * half]
 
     def smoothed(self, x: Tensor, t: Progress) -> Tensor:
-        color, space = (per_image(s.at(t, x)) for s in (self.sigma_color, self.sigma_space))
+        color, space = (per_image(s.at(t, x), x) for s in (self.sigma_color, self.sigma_space))
         half, (height, width) = self.size // 2, x.shape[-2:]
         wide = self.reflected(x)
         total, weights = torch.zeros_like(x), torch.zeros_like(x[:, :1])

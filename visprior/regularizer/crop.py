@@ -8,7 +8,7 @@ from visprior.errors import UserError, choice
 from visprior.hyper import Progress
 from visprior.regularizer.base import Regularizer, Scene
 from visprior.schedule.schedule import Stage
-from visprior.stream import Streams
+from visprior.streams import Streams
 
 
 class _Crop(torch.autograd.Function):

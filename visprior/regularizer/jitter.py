@@ -11,7 +11,7 @@ from visprior.hyper import Progress
 from visprior.regularizer.base import Regularizer, Scene
 from visprior.regularizer.crop import crop
 from visprior.schedule.schedule import Stage
-from visprior.stream import Streams
+from visprior.streams import Streams
 
 log = logging.getLogger("visprior")
 

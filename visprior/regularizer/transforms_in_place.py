@@ -4,7 +4,7 @@ from torch import Tensor
 
 from visprior.hyper import Progress
 from visprior.regularizer.transforms import Transforms
-from visprior.stream import Streams
+from visprior.streams import Streams
 
 
 class TransformsInPlace(Transforms):
@@ -20,8 +20,7 @@ class TransformsInPlace(Transforms):
     def perturb(self, x: Tensor, t: Progress, rng: Streams) -> Tensor:
         return x
 
-    def confine(self, new: Tensor, old: Tensor, t: Progress, rng: Streams) -> Tensor:
-        # The last of a step's hooks: what moves has been blurred and clipped already.
+    def move(self, x: Tensor, t: Progress, rng: Streams) -> Tensor:
         if t.step + 1 >= t.steps:
-            return new
-        return self.transformed(new, t.step + 1, t.rows, rng)
+            return x
+        return self.transformed(x, t.step + 1, t.rows, rng)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from visprior.errors import UserError, choice
 from visprior.launch import launch
-from visprior.moment import Solution
+from visprior.loop.problem import Solution
 from visprior.net.representation import Layer
 from visprior.services import Elements, Services
 from visprior.task.book import chapters, write_book

@@ -12,7 +12,7 @@ from visprior.build import build
 from visprior.errors import UserError
 from visprior.hyper import Progress
 from visprior.launch import launch_from
-from visprior.moment import Moment, Solution
+from visprior.loop.problem import Moment, Solution
 from visprior.record.state import digest_path, load_state, save_state
 from visprior.regularizer.band import Band
 from visprior.regularizer.band_geometry import densify, straight

@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from visprior.canvas import on_canvas
+from visprior.errors import choice
+from visprior.loop.canvas import on_canvas
 from visprior.record.files import read_json
-from visprior.stream import gaussian_noise, uniform_noise
+from visprior.streams import gaussian_noise, uniform_noise
 
 KINDS = ["noise", "mean", "image", "natural_norm", "sigmoid_noise", "param"]
 
@@ -50,25 +51,21 @@ def results_in(start: str) -> str | list[str]:
 
 
 def start_image(
-    kind: str,
-    seeds: list[int],
-    canvas: tuple[int, int],
-    mean: list[float],
-    pictures: Tensor | None,
+    start: str | Tensor, seeds: list[int], canvas: tuple[int, int], mean: list[float]
 ) -> Tensor:
-    """The start on a canvas, float64; `pictures` (B, C, h, w) is what kind=image begins with.
+    """(B, C, H, W) float64 on a canvas: noise, natural_norm, sigmoid_noise, mean, or images.
 
-    kind=param is the parametrization's own and not made here.
-
-    A picture lies in the middle of the canvas, its margin in the mean colour (M&V 2016, code).
+    Images (B, C, h, w) lie in the middle of the canvas, their margin in the mean colour
+    (M&V 2016, code).
     """
-    if kind == "noise":
+    if isinstance(start, Tensor):
+        return on_canvas(start.double(), canvas, mean)
+    if start == "noise":
         return noise(seeds, canvas, mean)
-    if kind == "natural_norm":
+    if start == "natural_norm":
         return natural_norm(seeds, canvas, mean)
-    if kind == "sigmoid_noise":
+    if start == "sigmoid_noise":
         return sigmoid_noise(seeds, canvas, len(mean))
-    if kind == "mean" or pictures is None:
-        flat = torch.tensor(mean, dtype=torch.float64)[:, None, None]
-        return flat.expand(len(seeds), len(mean), *canvas).clone()
-    return on_canvas(pictures.double(), canvas, mean)
+    choice("start", start, ["noise", "natural_norm", "sigmoid_noise", "mean"])
+    flat = torch.tensor(mean, dtype=torch.float64)[:, None, None]
+    return flat.expand(len(seeds), len(mean), *canvas).clone()

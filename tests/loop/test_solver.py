@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from visprior.build import build
-from visprior.canvas import on_canvas
+from visprior.loop.canvas import on_canvas
 from visprior.config import config_dir
 from visprior.errors import UserError
 from visprior.hyper import Progress
@@ -154,10 +154,10 @@ def test_float32_gradients_of_a_batch(run_small):
 
 def test_the_whole_gradient_by_finite_differences():
     """d E / d x of the loop's energy, jitter included, in float64."""
-    from visprior.gradient import Gradient
+    from visprior.loop.gradient import Gradient
     from visprior.param.pixel import Pixel
     from visprior.regularizer.base import Scene
-    from visprior.stream import Streams
+    from visprior.streams import Streams
 
     def cut(x):
         return {"f": (x[:, :, ::2, ::2] / 50).sin() + x[:, :, 1::2, 1::2] / 100}

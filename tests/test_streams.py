@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from visprior.stream import Streams, uniform_noise
+from visprior.streams import Streams, uniform_noise
 
 
 def test_a_draw_depends_on_seed_purpose_and_step_only():
