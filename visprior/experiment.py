@@ -52,12 +52,8 @@ def _run(cfg: DictConfig, folder: Path, choices: Any) -> float | None:
         return (before.get("main") or {}).get("value")
     names = before.get("parts") or {k: choices.get(k) for k in ("task", "net")}
     recorder = Recorder(folder, cfg, digest, names, goes_on=bool(before))
-    recorder.start()
-    try:
+    with recorder.running():
         return _run_task(cfg, folder, recorder)
-    except BaseException as error:
-        recorder.fail(error)
-        raise
 
 
 def _run_task(cfg: DictConfig, folder: Path, recorder: Recorder) -> float | None:

@@ -3,6 +3,8 @@
 import logging
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,7 +44,7 @@ class Recorder:
         self.keeps_tensors = False  # the images as they are, beside the pictures of them
         self.finished = False  # an earlier start has left nothing to do
         self.bar = Bar()
-        self.part_of: Recorder | None = None
+        self.is_part = False
         self._done = 0  # steps of an earlier start
         self.swept = (folder.parent / "multirun.yaml").is_file()  # one job of many says less
         self.begun = time.perf_counter()
@@ -79,7 +81,7 @@ class Recorder:
         goes_on = before.get("config_hash") == digest
         part = Recorder(path.parent, cfg, digest, self.run["parts"], goes_on)
         part.finished = goes_on and before.get("status") == "finished"
-        part.part_of, part.bar, part.swept = self, self.bar, True
+        part.is_part, part.bar, part.swept = True, self.bar, True
         return part
 
     def warn(self, line: str) -> None:
@@ -87,10 +89,16 @@ class Recorder:
         log.warning(line)
         self.warnings.append(line)
 
-    def start(self) -> None:
-        """run.json, before anything is computed."""
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """run.json before anything is computed, and of whatever ends what is done within."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_run()
+        try:
+            yield
+        except BaseException as error:
+            self._fail(error)
+            raise
 
     def _write_run(self) -> None:
         self.run["seconds"] = self.seconds_before + time.perf_counter() - self.begun
@@ -179,7 +187,7 @@ class Recorder:
         self, solution: Solution, elements: Any, rows: list[dict[str, Any]], main: str
     ) -> float:
         """Pictures, curves and metrics. Returns the mean of the main metric over good images."""
-        if self.part_of is None:
+        if not self.is_part:
             self.bar.close()
         self.interrupted = solution.interrupted
         if solution.interrupted and solution.moment is not None:
@@ -194,7 +202,7 @@ class Recorder:
         self.run["main"] = {"name": main, "value": value}
         self.run["steps"] = solution.steps
         self.run["loop_seconds"] = solution.seconds
-        if self.part_of is None:
+        if not self.is_part:
             if len(rows) > 1:
                 title = f"{self.task} with {self.run['net']}, {self.cfg.layer}"
                 write_sheet(self.folder, rows, main, title)
@@ -222,9 +230,9 @@ class Recorder:
         self.run |= {"status": status, "reason": reason}
         self._write_run()
 
-    def fail(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException) -> None:
         """run.json of a run that ended with an error; a full disk must not hide the error."""
-        if self.part_of is None:
+        if not self.is_part:
             self.bar.close()
         if self.run["status"] != "running":
             return

@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import Tensor
 
-from visprior.errors import UserError, choice
-from visprior.hyper import Hyper, Progress
-from visprior.regularizer.base import Features, Regularizer, Scene, centered
+from visprior.errors import UserError
+from visprior.hyper import Progress
+from visprior.regularizer.penalty import ColourPenalty
 
 
 def alpha_norm(x: Tensor, alpha: float, isotropic: bool = True) -> Tensor:
@@ -22,7 +22,7 @@ def alpha_norm(x: Tensor, alpha: float, isotropic: bool = True) -> Tensor:
     return (squares ** (alpha / 2)).sum((1, 2, 3))
 
 
-class AlphaNorm(Regularizer):
+class AlphaNorm(ColourPenalty):
     """weight * B^-alpha / (H W) * sum_pixels ||x - center||^alpha, and ||x - center|| <= bound.
 
     Mahendran & Vedaldi 2016, eq. 6, 10 and section 3.3. H W is the canvas; B a typical and
@@ -31,6 +31,8 @@ class AlphaNorm(Regularizer):
 
     Errors: UserError for a negative weight, alpha < 1, B or bound <= 0.
     """
+
+    key = "alpha_norm"
 
     def __init__(
         self,
@@ -44,35 +46,19 @@ class AlphaNorm(Regularizer):
     ) -> None:
         if not alpha >= 1:
             raise UserError(f"alpha_norm.alpha must be >= 1, got {alpha}")
-        if not B > 0:
-            raise UserError(f"alpha_norm.B must be > 0, got {B}")
         if bound is not None and not bound > 0:
             raise UserError(f"alpha_norm.bound must be > 0 or null, got {bound}")
-        self.weight = Hyper("alpha_norm.weight", weight, minimum=0.0)
-        self.alpha = float(alpha)
-        self.B = float(B)
+        super().__init__(weight, B, alpha, norm, center)
         self.bound = bound
         self.isotropic = bool(isotropic)
-        self.norm = choice("alpha_norm.norm", norm, ["area", "sum"])
-        self.center = center
 
-    def prepare(self, scene: Scene) -> None:
-        self.center = self.center or scene.mean
-
-    def coefficient(self, canvas: tuple[int, int], t: Progress, like: Tensor) -> Any:
-        weight = self.weight.at(t, like)
-        if self.norm == "sum":
-            return weight
-        return weight * (self.B**-self.alpha / (canvas[0] * canvas[1]))
-
-    def energy(self, x: Tensor, phi: Features, t: Progress) -> Tensor:
-        factor = self.coefficient((x.shape[-2], x.shape[-1]), t, x)
-        return factor * alpha_norm(centered(x, self.center or [0.0]), self.alpha, self.isotropic)
+    def bare(self, x: Tensor) -> Tensor:
+        return alpha_norm(self.centered(x), self.power, self.isotropic)
 
     def project(self, x: Tensor, t: Progress) -> Tensor:
         """Shorten colours longer than the bound: x <- x min(1, bound / ||x||), per pixel."""
         if self.bound is None:
             return x
-        d = centered(x, self.center or [0.0])
+        d = self.centered(x)
         norm = (d * d).sum(1, keepdim=True).sqrt()
         return x - d * (1 - self.bound / norm).clamp(min=0)

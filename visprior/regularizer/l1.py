@@ -1,10 +1,25 @@
 """The L1 norm of the centred image."""
 
-from visprior.regularizer.power_norm import PowerNorm
+from typing import Any
+
+from torch import Tensor
+
+from visprior.regularizer.penalty import ColourPenalty
 
 
-class L1(PowerNorm):
-    """weight / (B H W) * sum |x - center|, grey levels; see PowerNorm."""
+class L1(ColourPenalty):
+    """weight / (B H W) * sum |x - center|, grey levels; see ColourPenalty."""
 
-    name = "l1"
-    power = 1
+    key = "l1"
+
+    def __init__(
+        self,
+        weight: Any = 1.0,
+        B: float = 80.0,
+        norm: str = "area",
+        center: list[float] | None = None,
+    ) -> None:
+        super().__init__(weight, B, 1, norm, center)
+
+    def bare(self, x: Tensor) -> Tensor:
+        return self.centered(x).abs().sum((1, 2, 3))

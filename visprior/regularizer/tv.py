@@ -6,9 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from visprior.errors import UserError, choice
-from visprior.hyper import Hyper, Progress
-from visprior.regularizer.base import Features, Regularizer
+from visprior.errors import UserError
+from visprior.regularizer.penalty import Penalty
 
 _FLOOR = 1e-6  # of a pixel's value, in the gradient for beta < 2: the slope there is infinite
 
@@ -51,7 +50,7 @@ def total_variation(x: Tensor, beta: float = 1.0) -> Tensor:
     return powers.sum((1, 2, 3))  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
 
 
-class TV(Regularizer):
+class TV(Penalty):
     """weight * V^-beta / (H W) * sum (dx^2 + dy^2)^(beta/2), Mahendran & Vedaldi 2016, eq. 8, 11.
 
     H W is the canvas. V is a typical slope in grey levels per pixel (B/6.5 = 80/6.5).
@@ -61,24 +60,14 @@ class TV(Regularizer):
     Errors: UserError for a negative weight, beta < 1, V <= 0.
     """
 
+    key, scale_key = "tv", "V"
+
     def __init__(
         self, weight: Any = 1.0, beta: float = 2.0, V: float = 80 / 6.5, norm: str = "area"
     ) -> None:
         if not beta >= 1:
             raise UserError(f"tv.beta must be >= 1, got {beta}")
-        if not V > 0:
-            raise UserError(f"tv.V must be > 0, got {V}")
-        self.weight = Hyper("tv.weight", weight, minimum=0.0)
-        self.beta = float(beta)
-        self.V = float(V)
-        self.norm = choice("tv.norm", norm, ["area", "sum"])
+        super().__init__(weight, V, beta, norm)
 
-    def coefficient(self, canvas: tuple[int, int], t: Progress, like: Tensor) -> Any:
-        weight = self.weight.at(t, like)
-        if self.norm == "sum":
-            return weight
-        return weight * (self.V**-self.beta / (canvas[0] * canvas[1]))
-
-    def energy(self, x: Tensor, phi: Features, t: Progress) -> Tensor:
-        factor = self.coefficient((x.shape[-2], x.shape[-1]), t, x)
-        return factor * total_variation(x, self.beta)
+    def bare(self, x: Tensor) -> Tensor:
+        return total_variation(x, self.power)

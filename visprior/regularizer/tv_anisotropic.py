@@ -4,9 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from visprior.errors import UserError, choice
-from visprior.hyper import Hyper, Progress
-from visprior.regularizer.base import Features, Regularizer
+from visprior.regularizer.penalty import Penalty
 
 
 def anisotropic_variation(x: Tensor) -> Tensor:
@@ -15,24 +13,17 @@ def anisotropic_variation(x: Tensor) -> Tensor:
     return dx + (x[..., 1:, :] - x[..., :-1, :]).abs().sum((1, 2, 3))
 
 
-class TVAnisotropic(Regularizer):
+class TVAnisotropic(Penalty):
     """weight / (V H W) * sum |dx| + |dy|, Schürmeyer 2020, eq. 3.4 (TensorFlow's total_variation).
 
     H W is the canvas, V a typical slope in grey levels per pixel. norm: area as above, or sum: the
     weight is the whole factor. Errors: UserError for a negative weight, V <= 0.
     """
 
+    key, scale_key = "tv", "V"
+
     def __init__(self, weight: Any = 1.0, V: float = 80 / 6.5, norm: str = "area") -> None:
-        if not V > 0:
-            raise UserError(f"tv.V must be > 0, got {V}")
-        self.weight = Hyper("tv.weight", weight, minimum=0.0)
-        self.V = float(V)
-        self.norm = choice("tv.norm", norm, ["area", "sum"])
+        super().__init__(weight, V, 1, norm)
 
-    def coefficient(self, canvas: tuple[int, int], t: Progress, like: Tensor) -> Any:
-        weight = self.weight.at(t, like)
-        return weight if self.norm == "sum" else weight / (self.V * canvas[0] * canvas[1])
-
-    def energy(self, x: Tensor, phi: Features, t: Progress) -> Tensor:
-        factor = self.coefficient((x.shape[-2], x.shape[-1]), t, x)
-        return factor * anisotropic_variation(x)
+    def bare(self, x: Tensor) -> Tensor:
+        return anisotropic_variation(x)

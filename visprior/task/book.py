@@ -111,13 +111,9 @@ def _batch(
     if part.recorder.finished:
         part.recorder.bar.pass_over(_steps(part))
     else:
-        part.recorder.start()
-        try:
+        with part.recorder.running():
             task.alone(part)
             part.recorder.finish(part.device)
-        except BaseException as error:
-            part.recorder.fail(error)
-            raise
     base = part.folder.name
     rows = read_json(part.folder / "metrics.json")["images"]
     for row in rows:

@@ -101,18 +101,13 @@ class Way:
             self.s.recorder.bar.pass_over(planned)
             trail.steps.append(int(meta["steps"]))
             return self.s.to_device(tensors["z"])
-        part.recorder.start()
-        try:
+        with part.recorder.running():
             solution, band = self._run(part, z)
-        except BaseException as error:
-            part.recorder.fail(error)
-            raise
-        m = solution.moment
-        assert m is not None
-        if solution.interrupted:
-            part.recorder.save(m)
-            part.recorder.fail(KeyboardInterrupt())
-            raise KeyboardInterrupt
+            m = solution.moment
+            assert m is not None
+            if solution.interrupted:
+                part.recorder.save(m)
+                raise KeyboardInterrupt
         z, taken = _outcome(m, band)
         self._leave(part, solution, z, taken)
         self.s.recorder.bar.pass_over(planned - solution.steps)

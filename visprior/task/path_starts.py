@@ -210,13 +210,9 @@ def _maximize(s: Services, made: Made, label: str, channels: Sequence[int]) -> T
     else:
         recorder.task = recorder.run["task"] = _TASK
         recorder.keeps_tensors = True
-        recorder.start()
-        try:
+        with recorder.running():
             build(part.cfg.task, part.cfg.trust).run(part)
             recorder.finish(part.device)
-        except BaseException as error:
-            recorder.fail(error)
-            raise
         if recorder.interrupted:
             raise KeyboardInterrupt
         if recorder.failures:
