@@ -19,10 +19,10 @@ from hydra import compose, initialize_config_dir
 
 from visprior.config import config_dir, register
 from visprior.launch import launch
+from visprior.loop.start import noise
 from visprior.picture import find_pictures, load_picture
 from visprior.services import Elements, Services
 from visprior.task.objective import FeatureDistance
-from visprior.loop.start import noise
 
 CASES = [("vgg19", "conv3_1", 0.03), ("mobilenet_v2", "block_12_add", 0.10)]
 

@@ -10,15 +10,13 @@ from omegaconf import DictConfig
 from torch import nn
 
 from visprior.config import config_dir, register
-from visprior.loop.gradient import Gradient
-from visprior.loop.problem import Solution
+from visprior.loop.problem import Moment, Problem, Solution
+from visprior.loop.solver import solve
+from visprior.loop.start import noise
 from visprior.param.pixel import Pixel
 from visprior.regularizer.base import Scene
 from visprior.schedule.schedule import Schedule
-from visprior.loop.solver import Solver
-from visprior.streams import Streams
 from visprior.task.objective import FeatureDistance
-from visprior.loop.start import noise
 
 MEAN = [120.0, 115.0, 105.0]
 
@@ -31,7 +29,6 @@ class SmallNet(nn.Module):
         g = torch.Generator().manual_seed(7)
         self.a = torch.randn(8, channels, 5, 5, generator=g, dtype=torch.float64).to(dtype) / 8
         self.b = torch.randn(12, 8, 3, 3, generator=g, dtype=torch.float64).to(dtype) / 8
-        self.redirect = False
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         y = torch.relu(nn.functional.conv2d((x - 115) / 58, self.a, stride=2, padding=2))
@@ -49,6 +46,7 @@ def small_run(
     objective: Callable[..., Any] | None = None,
     watch: Any = None,
     param: Any = None,
+    moment: Moment | None = None,
 ) -> Solution:
     """One inversion of SmallNet: the batch of these seeds, each towards its own target."""
     cut = SmallNet(dtype)
@@ -57,28 +55,21 @@ def small_run(
         part.prepare(scene)
     targets = noise([s + 1000 for s in seeds], (size, size), MEAN).to(dtype)
     make = objective or (lambda phi0: FeatureDistance("f", phi0, None, 300.0))
-    gradient = Gradient(
-        cut,
-        make(cut(targets)["f"]),
-        regularizers,
-        param or Pixel(),
-        micro_batch or len(seeds),
-        [False] * len(seeds),
-    )
-    stages = schedule.stages("inversion")
-    solver = Solver(
-        gradient=gradient,
-        regularizers=regularizers,
-        param=param or Pixel(),
+    problem = Problem(
+        features=cut,
+        objective=make(cut(targets)["f"]),
         optimizer=optimizer,
-        stages=stages,
-        streams=Streams(seeds, sum(s.steps for s in stages)),
+        stages=schedule.stages("inversion"),
+        seeds=seeds,
         size=(size, size),
         fill=MEAN,
+        regularizers=regularizers,
+        param=param or Pixel(),
         per_pixel=schedule.per_pixel,
+        micro_batch=micro_batch,
+        precision="fp64" if dtype == torch.float64 else "fp32",
     )
-    start = noise(seeds, solver.canvas(stages[0]), MEAN).to(dtype)
-    return solver.solve(solver.begin(start), watch)
+    return solve(problem, watch, moment)
 
 
 @pytest.fixture

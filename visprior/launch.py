@@ -12,12 +12,12 @@ from visprior.build import build
 from visprior.errors import UserError
 from visprior.loop import rescue
 from visprior.loop.problem import Problem, Solution, Start
+from visprior.loop.solver import Solver
+from visprior.loop.start import KINDS, results_in
 from visprior.param.base import Parametrization
 from visprior.regularizer.base import Regularizer, acts
 from visprior.schedule.schedule import Schedule
 from visprior.services import Elements, Services
-from visprior.loop.solver import Solver
-from visprior.loop.start import KINDS, results_in
 
 log = logging.getLogger("visprior")
 

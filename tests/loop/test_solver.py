@@ -5,22 +5,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from visprior.build import build
-from visprior.loop.canvas import on_canvas
 from visprior.config import config_dir
 from visprior.errors import UserError
 from visprior.hyper import Progress
 from visprior.kernel.gaussian import Gaussian
 from visprior.kernel.sobolev import Sobolev
+from visprior.loop.canvas import on_canvas
+from visprior.loop.gradient import Gradient
+from visprior.loop.problem import Problem
+from visprior.loop.rescue import Rescue
 from visprior.optimizer.adam import Adam
 from visprior.optimizer.gd import GD
 from visprior.optimizer.mahendran import Mahendran
 from visprior.optimizer.momentum import Momentum
 from visprior.param.base import Parametrization
+from visprior.record.moment_file import load_moment, save_moment
 from visprior.regularizer.alpha_norm import AlphaNorm
-from visprior.regularizer.base import Regularizer
+from visprior.regularizer.base import Regularizer, Scene
 from visprior.regularizer.crop import Crop
 from visprior.regularizer.elastic import Elastic
 from visprior.regularizer.fluid import Fluid
@@ -154,10 +157,6 @@ def test_float32_gradients_of_a_batch(run_small):
 
 def test_the_whole_gradient_by_finite_differences():
     """d E / d x of the loop's energy, jitter included, in float64."""
-    from visprior.loop.gradient import Gradient
-    from visprior.param.pixel import Pixel
-    from visprior.regularizer.base import Scene
-    from visprior.streams import Streams
 
     def cut(x):
         return {"f": (x[:, :, ::2, ::2] / 50).sin() + x[:, :, 1::2, 1::2] / 100}
@@ -166,17 +165,25 @@ def test_the_whole_gradient_by_finite_differences():
     parts = paper()
     for part in parts.values():
         part.prepare(Scene((8, 8), [100.0] * 3, 2.0))
-    gradient = Gradient(
-        cut, FeatureDistance("f", target, None, 30.0), parts, Pixel(), 2, [False, False]
+    problem = Problem(
+        features=cut,
+        objective=FeatureDistance("f", target, None, 30.0),
+        optimizer=GD(),
+        stages=SHORT.stages("inversion"),
+        seeds=[1, 2],
+        size=(8, 8),
+        fill=[100.0] * 3,
+        regularizers=parts,
+        precision="fp64",
     )
-    stage, t, rng = SHORT.stages("inversion")[0], Progress(2, 9, 0, 2, 9), Streams([1, 2], 9)
+    gradient, t = Gradient(problem, Rescue(cut)), problem.progress(2)
     z = torch.rand(2, 3, 10, 10, dtype=torch.float64) * 255
 
     def energy(v):
-        _, terms, _, _ = gradient(v, t, parts, rng, stage)
+        _, terms, _ = gradient(v, t)
         return terms[[0, 2, 3]].sum(0)
 
-    g = gradient(z, t, parts, rng, stage)[0]
+    g = gradient(z, t)[0]
     for _ in range(5):
         d = torch.randn_like(z)
         slope = (energy(z + 1e-4 * d) - energy(z - 1e-4 * d)) / 2e-4
@@ -229,7 +236,7 @@ def test_all_frozen_ends_the_run(run_small):
             return x.sum((1, 2, 3)) * torch.nan
 
     class Stop:
-        def step(self, moment, seen):
+        def step(self, moment, solver):
             return not bool(moment.alive.any())
 
     result = run_small([1], {"nan": Nan()}, GD(), GENTLE, watch=Stop())
@@ -240,29 +247,17 @@ def test_all_frozen_ends_the_run(run_small):
 @pytest.mark.parametrize("stop", [5, 14, 17])
 def test_a_saved_moment_goes_on_with_the_same_bits(run_small, tmp_path, stop):
     """Through the file, before, at and after a change of stage."""
-    from visprior.record.state import load_state, save_state
-
-    kept = {}
 
     class Save:
-        def step(self, moment, seen):
+        def step(self, moment, solver):
             if moment.step == stop:
-                tensors = {k: getattr(moment, k) for k in ("z", "good", "history")}
-                tensors |= {f"optimizer.{k}": v for k, v in moment.optimizer.items()}
-                save_state(tmp_path / "s", tensors, {})
-                kept.update(moment=moment, solver=seen)
+                save_moment(tmp_path / "s", moment)
             return False
 
     whole = run_small(SEEDS, paper(), Mahendran(), SHORT, dtype=torch.float32, watch=Save())
-    from dataclasses import replace
-
-    tensors, _ = load_state(tmp_path / "s")
-    assert set(load_file(tmp_path / "s")) == set(tensors)
-    state = {k.removeprefix("optimizer."): v for k, v in tensors.items() if "optimizer" in k}
-    moment = replace(
-        kept["moment"], optimizer=state, **{k: tensors[k] for k in ("z", "good", "history")}
-    )
-    again = kept["solver"].solve(moment)
+    moment = load_moment(tmp_path / "s", torch.device("cpu"))
+    assert moment.step == stop
+    again = run_small(SEEDS, paper(), Mahendran(), SHORT, dtype=torch.float32, moment=moment)
     assert torch.equal(whole.x, again.x) and torch.equal(whole.history, again.history)
 
 
@@ -321,7 +316,7 @@ class Chain(Regularizer):
         g[[0, -1]] = 0
         return g
 
-    def after_update(self, z, phi, t):
+    def after_update(self, z, values, phi, t):
         z = z.clone()
         z[1:-1] = (z[:-2] + z[2:]) / 2
         return z

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from visprior.config import config_dir
 from visprior.errors import UserError
 from visprior.net.initialise import photographs
+from visprior.net.redirect import RedirectedReLU
 from visprior.net.representation import Representation
 
 SEVEN = ["alexnet", "vgg16", "vgg19", "resnet50", "densenet121", "googlenet", "mobilenet_v2"]
@@ -242,9 +244,9 @@ def test_a_dead_unit_gets_a_gradient(make_net: Make, name: str) -> None:
     channel, row, column = (int(i) for i in (cut(x)[layer][0] == 0).nonzero()[0])
 
     def gradient(redirect: bool) -> torch.Tensor:
-        cut.redirect = redirect
         seen = x.clone().requires_grad_()
-        (-cut(seen)[layer][0, channel, row, column]).backward()
+        with RedirectedReLU() if redirect else nullcontext():
+            (-cut(seen)[layer][0, channel, row, column]).backward()
         assert seen.grad is not None
         return seen.grad
 

@@ -1,11 +1,14 @@
 """The redirected gradient against a computation by hand."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from visprior.net.cut import Cut
+from visprior.net.redirect import RedirectedReLU
 
 # Rows are images: alive (an ordinary gradient), dead, dead with x at zero, all gradients outward.
 X = [[-1.0, 2.0, -3.0], [-1.0, -2.0, -3.0], [0.0, -2.0, -3.0], [-1.0, -2.0, -3.0]]
@@ -15,9 +18,9 @@ EXPECTED = [[0.0, 1.0, 0.0], [-1.0, 0.0, -2.0], [1.0, -1.0, 0.0], [0.0, 0.0, 0.0
 
 def _gradient(body: nn.Module, x: torch.Tensor, g: torch.Tensor, redirect: bool) -> torch.Tensor:
     cut = Cut(body, [0.0], [1.0])
-    cut.redirect = redirect
     x = x.clone().requires_grad_()
-    y = cut(x[:, None, None])  # (B, 1, 1, W)
+    with RedirectedReLU() if redirect else nullcontext():
+        y = cut(x[:, None, None])  # (B, 1, 1, W)
     assert torch.equal(y, body(x)[:, None, None])
     y.backward(g[:, None, None])
     assert x.grad is not None

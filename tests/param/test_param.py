@@ -178,7 +178,9 @@ def test_adam_moves_as_it_would_on_all_real_and_imaginary_parts():
         leaf = z.detach().requires_grad_()
         (param.decode(leaf) / 255 - target).square().sum().backward()
         assert leaf.grad is not None
-        z, state = rule.update(z, leaf.grad, state, 0.05, Progress(k, steps, 0, k, steps))
+        z, state = rule.update(
+            z, leaf.grad, state, 0.05, Progress(k, steps, 0, k, steps), lambda z: (z, z)
+        )
     assert (param.decode(z) / 255 - image(whole.detach())).abs().max() < 1e-9
     assert (param.decode(z) / 255 - image(raw)).abs().max() > 0.1
 
@@ -279,7 +281,7 @@ def test_stages_of_several_sizes(run_small):
         images: list = []  # noqa: RUF012
 
         def step(self, moment, seen):
-            self.images.append(seen.param.decode(moment.z))
+            self.images.append(seen.problem.param.decode(moment.z))
             return False
 
     watch = Watch()

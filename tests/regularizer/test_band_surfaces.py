@@ -7,15 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from visprior.loop.gradient import Gradient
 from visprior.hyper import Progress
+from visprior.loop.problem import Problem, Start
+from visprior.loop.solver import solve
 from visprior.optimizer.gd import GD
-from visprior.param.pixel import Pixel
 from visprior.regularizer.band import Band
 from visprior.regularizer.band_geometry import densify, lengths, straight
 from visprior.schedule.schedule import Schedule
-from visprior.loop.solver import Solver
-from visprior.streams import Streams
 
 Surface = Callable[[Tensor, Tensor], Tensor]
 
@@ -67,14 +65,19 @@ def point(x: float, y: float) -> Tensor:
 def relax(surface: Surface, chain: Tensor, band: Band, step: float, steps: int) -> Tensor:
     """The chain after so many steps of the loop."""
     n = len(chain)
-    gradient = Gradient(
-        lambda x: {"f": x}, Height(surface), {"band": band}, Pixel(), n, [False] * n
+    problem = Problem(
+        features=lambda x: {"f": x},
+        objective=Height(surface),
+        optimizer=GD(),
+        stages=Schedule([{"steps": steps, "step_size": step}]).stages("path"),
+        seeds=[0] * n,
+        size=(1, 2),
+        fill=[0.0],
+        regularizers={"band": band},
+        start=Start(chain),
+        precision="fp64",
     )
-    stages = Schedule([{"steps": steps, "step_size": step}]).stages("path")
-    solver = Solver(
-        gradient, {"band": band}, Pixel(), GD(), stages, Streams([0] * n, steps), (1, 2), [0.0]
-    )
-    return solver.solve(solver.begin(chain)).x
+    return solve(problem).x
 
 
 def free(**options: Any) -> Band:

@@ -35,8 +35,8 @@ def test_elastic_filters_the_image_and_not_the_gradient():
 def test_fluid_elastic_step_is_equation_18(run_small):
     """One whole step of the loop against u <- K_e * (u - tau K_f * grad D) by hand."""
     from tests.conftest import MEAN, SmallNet  # pyright: ignore[reportMissingImports]
-    from visprior.schedule.schedule import Schedule
     from visprior.loop.start import noise
+    from visprior.schedule.schedule import Schedule
 
     fluid, elastic = Fluid(Sobolev(7)), Elastic(Gaussian(5))
     schedule = Schedule([{"steps": 1, "step_size": 50.0}])

@@ -14,11 +14,11 @@ from skimage.metrics import structural_similarity
 
 from visprior.build import build
 from visprior.launch import launch
+from visprior.loop.start import noise
 from visprior.picture import find_pictures, load_picture
 from visprior.services import Elements, Services
 from visprior.streams import Streams
 from visprior.task.objective import FeatureDistance
-from visprior.loop.start import noise
 
 SIZE, T, C, SEED = 96, 2, 300.0, 0
 

@@ -11,6 +11,7 @@ import visprior
 from visprior.build import build
 from visprior.data.source import Folder
 from visprior.errors import UserError
+from visprior.net.redirect import RedirectedReLU
 from visprior.picture import find_pictures, load_picture
 from visprior.record.statistics import NAME, load_statistics
 from visprior.task.examples import box_of
@@ -127,8 +128,8 @@ def test_the_box_holds_all_that_the_cell_sees(compose_job, tiny, photographs):
     for cell in (0, 37, phi[0][0].numel() - 1):
         x = pictures[0].clone().requires_grad_(True)
         # Linear in the picture where all ReLUs pass: no pixel drops out by chance.
-        cut.redirect = True
-        cut(x)["2"][0, 1].flatten()[cell].backward()
+        with RedirectedReLU():
+            cut(x)["2"][0, 1].flatten()[cell].backward()
         assert x.grad is not None
         rows, columns = (x.grad[0].abs().sum(0) > 0).nonzero(as_tuple=True)
         box = box_of(layer, cell, (24, 24))

@@ -43,7 +43,8 @@ class Problem:
 
     Raises:
         UserError: a number per image for another number of images, a stage larger than the
-            network's input without the regularizer crop, a coupled energy with a smaller micro-batch.
+            network's input without the regularizer crop, a coupled energy with a smaller
+            micro-batch.
     """
 
     features: Callable[[Tensor], Features]

@@ -2,7 +2,7 @@
 
 x = decode(z);  seen = perturb*(x);  g = precondition*(d data(seen)/dx) + d sum(energies)/dx
 g = force*(J_decode^T g);  z' = after_update*(update(z, g));  z' = settle(z')
-x' = confine*(project*(decode(z')), x);  z' = encode(move*(x')), where any regularizer does one of these
+x' = move*(confine*(project*(decode(z')), x));  z' = encode(x') where any does one
 The run ends after the last step, or after a step at which a regularizer's `stop` says so.
 """
 
@@ -29,20 +29,15 @@ _ON_IMAGES = ("project", "confine", "move")  # hooks that change the image after
 class Watch(Protocol):
     """What may look on while the loop runs, without making it wait for the device."""
 
-    def begin(self, solver: "Solver") -> Moment | None:
-        """Called before the first step; a saved moment goes on from there."""
-        ...
-
     def step(self, moment: Moment, solver: "Solver") -> bool:
         """Called after each step; True stops the run."""
         ...
 
 
-def solve(problem: Problem, watch: Watch | None = None) -> Solution:
-    """Run a problem to its end, or until Ctrl-C."""
+def solve(problem: Problem, watch: Watch | None = None, moment: Moment | None = None) -> Solution:
+    """Run a problem from its start, or from a saved moment, to its end or until Ctrl-C."""
     solver = Solver(problem)
-    moment = (watch.begin(solver) if watch else None) or solver.first
-    return solver.run(moment, watch)
+    return solver.run(moment or solver.first, watch)
 
 
 class Solver:
@@ -141,9 +136,7 @@ class Solver:
     def _on_images(self, new: Tensor, old: Tensor, t: Progress, stage: Stage) -> Tensor:
         """The hooks that act on the image after the step, one kind after the other."""
         p = self.problem
-        acting = [
-            r for r in p.active(stage).values() if any(acts(r, hook) for hook in _ON_IMAGES)
-        ]
+        acting = [r for r in p.active(stage).values() if any(acts(r, hook) for hook in _ON_IMAGES)]
         if not acting:
             return new
         x = p.param.decode(new)

@@ -29,7 +29,13 @@ class Adam(Optimizer):
         return {"mean": torch.zeros_like(z), "square": torch.zeros_like(z)}
 
     def update(
-        self, z: Tensor, g: Tensor, state: State, step_size: float | Tensor, t: Progress, energy: Energy
+        self,
+        z: Tensor,
+        g: Tensor,
+        state: State,
+        step_size: float | Tensor,
+        t: Progress,
+        energy: Energy,
     ) -> tuple[Tensor, State]:
         k = t.step_in_stage + 1
         m = state["mean"].lerp(g, 1 - self.b1)

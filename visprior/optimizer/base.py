@@ -22,9 +22,15 @@ class Optimizer:
         return {}
 
     def update(
-        self, z: Tensor, g: Tensor, state: State, step_size: float | Tensor, t: Progress, energy: Energy
+        self,
+        z: Tensor,
+        g: Tensor,
+        state: State,
+        step_size: float | Tensor,
+        t: Progress,
+        energy: Energy,
     ) -> tuple[Tensor, State]:
-        """The next z and state; no argument is changed. `energy` is for rules that search a line."""
+        """The next z and state; no argument is changed. energy: for rules that search a line."""
         raise NotImplementedError
 
 

@@ -10,6 +10,12 @@ class GD(Optimizer):
     """z <- z - s g (Baust et al. 2021, eq. 5)."""
 
     def update(
-        self, z: Tensor, g: Tensor, state: State, step_size: float | Tensor, t: Progress, energy: Energy
+        self,
+        z: Tensor,
+        g: Tensor,
+        state: State,
+        step_size: float | Tensor,
+        t: Progress,
+        energy: Energy,
     ) -> tuple[Tensor, State]:
         return z - step_size * g, state

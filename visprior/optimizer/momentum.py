@@ -20,7 +20,13 @@ class Momentum(Optimizer):
         return {"momentum": torch.zeros_like(z)}
 
     def update(
-        self, z: Tensor, g: Tensor, state: State, step_size: float | Tensor, t: Progress, energy: Energy
+        self,
+        z: Tensor,
+        g: Tensor,
+        state: State,
+        step_size: float | Tensor,
+        t: Progress,
+        energy: Energy,
     ) -> tuple[Tensor, State]:
         m = self.rho * state["momentum"] - step_size * g
         return z + m, {"momentum": m}

@@ -16,13 +16,13 @@ from omegaconf import DictConfig, OmegaConf
 from visprior import __version__
 from visprior.errors import UserError, one_line, shown, storage_line
 from visprior.loop.problem import Moment, Problem, Solution
+from visprior.loop.solver import Solver
 from visprior.record.files import read_json, write_json
 from visprior.record.moment_file import load_moment, save_moment
 from visprior.record.picture import save_png, to_bytes
 from visprior.record.results import short, write_curves, write_results, write_sheet
 from visprior.record.state import save_state
 from visprior.record.watch import Bar, LoopWatch
-from visprior.loop.solver import Solver
 
 log = logging.getLogger("visprior")
 

@@ -71,7 +71,7 @@ class Regularizer:
         return new
 
     def move(self, x: Tensor, t: Progress, rng: Streams) -> Tensor:
-        """The image that the next step begins with, moved after all else (x is what t ends with)."""
+        """The image, moved before the next step, after all other changes."""
         return x
 
     def stop(self, values: Tensor, t: Progress) -> Tensor | None:

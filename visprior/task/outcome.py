@@ -5,11 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from visprior.loop.problem import Solution
 from visprior.metric.ambiguity import ambiguity
 from visprior.metric.locality import Box, share_inside, side95
 from visprior.metric.spectrum import mean_colour, octave_bands
 from visprior.metric.ssim import mse, psnr, ssim
-from visprior.loop.problem import Solution
 from visprior.regularizer.tv import total_variation
 from visprior.services import Elements, Services
 

@@ -181,7 +181,7 @@ def _outcome(m: Moment, band: Band) -> tuple[Tensor, int]:
     the one before the step after which that was seen.
     """
     t = Progress(0, 1, 0, 0, 1)
-    enough = band.stop(m.history[m.step - 1, 0], t)
+    enough = band.stop(m.history[-1][0], t)
     if enough is not None and bool(enough):
         return m.good, m.step - 1
     finite = torch.isfinite(m.z.flatten(1)).all(1)[:, None, None, None]
