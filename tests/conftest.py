@@ -27,8 +27,9 @@ class SmallNet(nn.Module):
     def __init__(self, dtype: torch.dtype = torch.float64, channels: int = 3) -> None:
         super().__init__()
         g = torch.Generator().manual_seed(7)
-        self.a = torch.randn(8, channels, 5, 5, generator=g, dtype=torch.float64).to(dtype) / 8
-        self.b = torch.randn(12, 8, 3, 3, generator=g, dtype=torch.float64).to(dtype) / 8
+        a = torch.randn(8, channels, 5, 5, generator=g, dtype=torch.float64).to(dtype) / 8
+        b = torch.randn(12, 8, 3, 3, generator=g, dtype=torch.float64).to(dtype) / 8
+        self.a, self.b = nn.Buffer(a), nn.Buffer(b)
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         y = torch.relu(nn.functional.conv2d((x - 115) / 58, self.a, stride=2, padding=2))
@@ -47,17 +48,18 @@ def small_run(
     watch: Any = None,
     param: Any = None,
     moment: Moment | None = None,
+    device: torch.device | None = None,
 ) -> Solution:
     """One inversion of SmallNet: the batch of these seeds, each towards its own target."""
     cut = SmallNet(dtype)
-    scene = Scene((size, size), MEAN, 2.0)
+    scene = Scene((size, size), MEAN, 2.0, "f", len(seeds))
     for part in regularizers.values():
         part.prepare(scene)
     targets = noise([s + 1000 for s in seeds], (size, size), MEAN).to(dtype)
     make = objective or (lambda phi0: FeatureDistance("f", phi0, None, 300.0))
     problem = Problem(
-        features=cut,
-        objective=make(cut(targets)["f"]),
+        features=cut.to(device),
+        objective=make(cut(targets.to(device))["f"]),
         optimizer=optimizer,
         stages=schedule.stages("inversion"),
         seeds=seeds,
@@ -68,6 +70,7 @@ def small_run(
         per_pixel=schedule.per_pixel,
         micro_batch=micro_batch,
         precision="fp64" if dtype == torch.float64 else "fp32",
+        device=device or torch.device("cpu"),
     )
     return solve(problem, watch, moment)
 

@@ -87,24 +87,24 @@ class LoopWatch:
         self.bar = bar
         self.bar.begin(problem.steps, done)
 
-    def step(self, moment: Moment, seen: Solver) -> bool:
+    def step(self, moment: Moment, solver: Solver) -> bool:
         """True when every image is frozen."""
         if moment.step in self.snapshots:
-            self.snapshot(moment, seen)
+            self.snapshot(moment, solver)
         stop = False
-        if moment.step % self.every == 0 or moment.step == seen.problem.steps:
-            self._show(moment, seen)
+        if moment.step % self.every == 0 or moment.step == solver.problem.steps:
+            self._show(moment, solver.problem)
             stop = not bool(moment.alive.any())
         if time.perf_counter() - self.saved > self.save_seconds:
             self.save(moment)
             self.saved = time.perf_counter()
         return stop
 
-    def _show(self, moment: Moment, seen: Solver) -> None:
+    def _show(self, moment: Moment, problem: Problem) -> None:
         if self.bar.hidden:
             return
         last = moment.history[-1].mean(1).tolist()
-        values = dict(zip(seen.problem.terms, last, strict=True))
-        measure = seen.problem.objective.measure
+        values = dict(zip(problem.terms, last, strict=True))
+        measure = problem.objective.measure
         energy = sum(v for k, v in values.items() if k != measure)
         self.bar.show(moment.step, f"energy {energy:.4g}, {measure} {values[measure]:.4g}")
