@@ -1,13 +1,11 @@
 """A classical descriptor (HOG, dense SIFT) as a representation of one layer."""
 
 import copy
-from collections.abc import Iterable
 
 import torch
 from torch import nn
 
 from visprior.errors import UserError
-from visprior.net.cut import Cut
 from visprior.net.representation import Layer, Representation, Size, wrong_size
 
 CHANNELS = (1, 3)
@@ -52,11 +50,12 @@ class Descriptor(Representation):
         super().__init__(
             name,
             size,
-            [float(v) for v in values],
+            [0.0] * channels,
             [1.0] * channels,
             aliases=dict.fromkeys(("shallow", "middle", "deep", "logits"), name),
             strength={name: 100.0},
             channels_last=False,
+            center=[float(v) for v in values],
         )
         self._module = module
         self._stride, self._field, self._offset = float(stride), field, offset
@@ -77,19 +76,6 @@ class Descriptor(Representation):
 
     def _body(self, layers: dict[str, Layer]) -> nn.Module:
         return _Keyed(copy.deepcopy(self._module), list(layers))
-
-    def cut(
-        self,
-        names: Iterable[str],
-        device: torch.device | str,
-        dtype: torch.dtype = torch.float32,
-        size: int | list[int] | Size | None = None,
-        channels_last: bool | None = None,
-    ) -> Cut:
-        """The module, under each of the names; it sees grey levels. See Representation."""
-        layers = {name: self.layer(name, size) for name in names}
-        none, one = [0.0] * self.channels, [1.0] * self.channels
-        return Cut(self._body(layers), none, one).to(device, dtype)
 
 
 class _Keyed(nn.Module):
