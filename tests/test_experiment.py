@@ -123,7 +123,7 @@ def check_job(cfg: DictConfig) -> None:
     assert build(cfg.optimizer) and build(cfg.param)
     regularizers: list[Any] = [build(node) for node in cfg.regularizer.values() if node]
     for part in regularizers:
-        part.prepare(Scene(size, phi.mean, layer.stride))
+        part.prepare(Scene(size, phi.center, layer.stride))
     for stage in build(cfg.schedule).stages(task_of(cfg)):
         margin = sum(part.margin(stage) for part in regularizers)
         assert margin >= round(size[0] * (stage.scale - 1))

@@ -11,6 +11,7 @@ from visprior.build import build
 from visprior.canvas import on_canvas
 from visprior.config import config_dir
 from visprior.errors import UserError
+from visprior.gradient import Gradient
 from visprior.hyper import Progress
 from visprior.kernel.gaussian import Gaussian
 from visprior.kernel.sobolev import Sobolev
@@ -19,6 +20,7 @@ from visprior.optimizer.gd import GD
 from visprior.optimizer.mahendran import Mahendran
 from visprior.optimizer.momentum import Momentum
 from visprior.param.base import Parametrization
+from visprior.param.pixel import Pixel
 from visprior.regularizer.alpha_norm import AlphaNorm
 from visprior.regularizer.base import Regularizer
 from visprior.regularizer.crop import Crop
@@ -137,6 +139,19 @@ def test_micro_batches_change_nothing(run_small, micro_batch):
     parts = run_small(SEEDS, paper(), Mahendran(), SHORT, micro_batch=micro_batch)
     assert (whole.x - parts.x).abs().max() < 1e-8
     torch.testing.assert_close(whole.history, parts.history)
+
+
+def test_dead_starts_go_through_relu_for_17_steps():
+    """lucid redirects while step <= 16; the images whose start has a gradient never are."""
+    phi0 = torch.ones(2, 12, 4, 4)
+    objective = FeatureDistance("f", phi0, None, 1.0)
+    gradient = Gradient(torch.nn.Identity(), objective, {}, Pixel(), 2, [True, False])
+    assert (
+        gradient.chunks(2, 0)
+        == gradient.chunks(2, 16)
+        == [(slice(0, 1), True), (slice(1, 2), False)]
+    )
+    assert gradient.chunks(2, 17) == [(slice(0, 2), False)]
 
 
 def test_float32_gradients_of_a_batch(run_small):

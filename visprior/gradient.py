@@ -28,11 +28,11 @@ class Gradient:
     """d E / d z for a batch, with every term's value.
 
     cut: images (B, C, H, W) -> {layer: features}. micro_batch: images per forward pass. dead:
-    per image whether its start has no gradient; for the first `rescue` steps theirs is sent
-    through ReLU.
+    per image whether its start has no gradient; for the first `rescue` steps, 0 to 16 as in lucid,
+    theirs is sent through ReLU.
     """
 
-    rescue = 16  # steps (lucid's choice)
+    rescue = 17  # steps: lucid redirects while step <= 16
 
     def __init__(
         self,

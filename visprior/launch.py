@@ -96,7 +96,7 @@ def _solver(
         stages=stages,
         streams=Streams(elements.seeds, sum(stage.steps for stage in stages)),
         size=s.size,
-        fill=list(s.net.mean),
+        fill=list(s.net.center),
         per_pixel=schedule.per_pixel,
     )
 
@@ -122,7 +122,7 @@ def _start(s: Services, start: str, elements: Elements, solver: Solver) -> Tenso
         return s.to_device(solver.param.start(seeds, canvas, s.net.channels))
     pictures = _start_pictures(s, start, elements)
     kind = start if start in KINDS else "image"
-    return s.to_device(start_image(kind, seeds, canvas, list(s.net.mean), pictures))
+    return s.to_device(start_image(kind, seeds, canvas, list(s.net.center), pictures))
 
 
 def _say_what_is_lost(s: Services, param: Parametrization, x: Tensor) -> None:

@@ -194,7 +194,7 @@ class Services:
         """The regularizers by name, in their order, prepared for this job."""
         # Small images may not fill a layer's cells; then its stride is that at the net's own size.
         stride = layer.stride or self.net.layer(layer.name).stride
-        scene = Scene(self.size, list(self.net.mean), stride, layer.name, self.cfg.seeds)
+        scene = Scene(self.size, list(self.net.center), stride, layer.name, self.cfg.seeds)
         parts = {k: build(v, self.cfg.trust) for k, v in self.cfg.regularizer.items() if v}
         for part in parts.values():
             part.prepare(scene)

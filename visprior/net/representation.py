@@ -15,6 +15,7 @@ from visprior.net.cut import Cut
 from visprior.net.names import LayerNames
 
 Size = tuple[int, int]
+MID_GREY = 127.5  # grey levels
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class Representation(ABC):
         mean, std: per channel, in grey levels; the network sees (x - mean) / std.
         layers, aliases: see LayerNames.
         strength: {first layer: C}, the weight of the data term from this layer on.
+        center: what is known of the mean colour of its images, per channel: noise lies around it,
+            margins have it, regularizers act on what differs from it. None: the mean that is
+            subtracted; or, where none is, mid-grey, as no photographs are black on average.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Representation(ABC):
         aliases: dict[str, str] | None = None,
         strength: dict[str, float] | None = None,
         channels_last: bool = True,
+        center: list[float] | None = None,
     ):
         if len(mean) != len(std) or min(std, default=0) <= 0:
             raise UserError(f"net: a mean and a scale > 0 per channel, got {mean} and {std}")
@@ -77,6 +82,8 @@ class Representation(ABC):
         self.channels = len(mean)
         self.mean, self.std = mean, std
         self.normalisation = mean, std  # what the network sees: (x - mean) / std
+        known = mean if any(mean) else [MID_GREY] * len(mean)
+        self.center = known if center is None else center
         self.channels_last = channels_last
         self.class_names: list[str] = []
         self.random_weights = False

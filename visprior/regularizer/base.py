@@ -19,7 +19,7 @@ class Scene:
     """What a regularizer may know of the job before it starts."""
 
     size: tuple[int, int]  # the network's input, without margins
-    mean: list[float]  # mean colour, grey levels
+    mean: list[float]  # mean colour of images as far as the net tells it, grey levels
     stride: float | None  # of the first layer asked for, pixels
     layer: str = ""  # the first layer asked for
     seeds: int = 1  # images in a row that differ by their seed only

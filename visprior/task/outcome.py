@@ -56,8 +56,8 @@ def activation_rows(
 def window_rows(s: Services, x: Tensor, rows: list[dict[str, Any]], box: Box) -> None:
     """Share of the pre-image's energy in the receptive field, and the side that holds 95 %."""
     x = x.detach().cpu().double()
-    shares = share_inside(x, list(s.net.mean), box).tolist()
-    sides = side95(x, list(s.net.mean), box).tolist()
+    shares = share_inside(x, list(s.net.center), box).tolist()
+    sides = side95(x, list(s.net.center), box).tolist()
     for row, share, side in zip(rows, shares, sides, strict=True):
         row |= {"receptive_box": list(box), "share_in_box": share, "side_95": side}
 

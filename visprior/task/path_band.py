@@ -142,7 +142,7 @@ class Way:
             _check(name, r)
         band = copy(self.plan.band)
         band.ends = band.ends and not any(acts(r, "perturb") for r in regularizers.values())
-        band.prepare(Scene(part.size, list(part.net.mean), self.layer.stride, self.feature.layer))
+        band.prepare(Scene(part.size, list(part.net.center), self.layer.stride, self.feature.layer))
         regularizers["band"] = band
         extra = [layer for r in regularizers.values() for layer in r.layers]
         elements = Elements([f"{k:03d}" for k in range(len(z))], [part.cfg.seed] * len(z))
