@@ -87,18 +87,28 @@ class Gradient:
         return g.contiguous(), terms, terms[0], phi
 
     def silent(
-        self, z: Tensor, t: Progress, rng: Streams, stage: Stage, redirected: bool = False
+        self,
+        z: Tensor,
+        t: Progress,
+        active: dict[str, Regularizer],
+        rng: Streams,
+        stage: Stage,
+        redirected: bool = False,
     ) -> list[bool]:
-        """Per image, whether the data term has no gradient at z, sent through dead ReLUs or not."""
+        """Per image, whether the data term has no gradient at z, sent through dead ReLUs or not.
+
+        What the network sees is what it sees in this stage: its regularizers, its precision.
+        """
         found = []
         if redirected:
             self.cut.redirect = True  # pyright: ignore[reportFunctionMemberAccess]
         for rows, _ in self.chunks(len(z), self.rescue):
             x = self.param.decode(z[rows]).detach().requires_grad_()
             seen = x
-            for r in self.regularizers.values():
+            for r in active.values():
                 seen = r.perturb(seen, t.of(rows), rng)
-            data, _ = self.objective(self.cut(seen), t.of(rows))
+            phi = self._features(seen, stage.precision or self.precision)
+            data, _ = self.objective(phi, t.of(rows))
             (g,) = torch.autograd.grad(data.sum(), x)
             found += (g.flatten(1).abs().amax(1) == 0).tolist()
         if redirected:

@@ -152,11 +152,12 @@ def _rescue(s: Services, solver: Solver, z: Tensor, elements: Elements) -> None:
     """Find images whose start has no gradient and send theirs through ReLU for a while."""
     first = solver.progress(0)
     stage = solver.stages[0]
-    dead = solver.gradient.silent(z, first, solver.streams, stage)
+    active = solver.active(stage)
+    dead = solver.gradient.silent(z, first, active, solver.streams, stage)
     if not any(dead):
         return
     solver.gradient.dead = dead
-    flat = solver.gradient.silent(z, first, solver.streams, stage, redirected=True)
+    flat = solver.gradient.silent(z, first, active, solver.streams, stage, redirected=True)
     still = [d and f for d, f in zip(dead, flat, strict=True)]
     if any(still):
         way = "it may stay as it is; another one, e.g. task.start=noise, has one"

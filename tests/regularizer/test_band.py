@@ -163,6 +163,21 @@ def test_redistribution_spreads_evenly_along_the_polyline(chain):
     assert torch.equal(redistribute(same, lengths(same), torch.zeros(N, dtype=torch.bool)), same)
 
 
+@pytest.mark.parametrize("stays", [None, 3])
+def test_redistribution_is_as_precise_as_its_chain(stays):
+    """Seven links, whose sevenths float32 cannot hold, against numpy in float64."""
+    z = np.random.default_rng(4).uniform(0, 255, (8, 12)).cumsum(0)
+    fixed = torch.zeros(8, dtype=torch.bool)
+    ends = [0, 7] if stays is None else [0, stays, 7]
+    fixed[ends] = True
+    way = np.r_[0, np.linalg.norm(np.diff(z, axis=0), axis=1).cumsum()]
+    wanted = np.interp(range(8), ends, way[ends])
+    expected = np.stack([np.interp(wanted, way, column) for column in z.T], 1)
+    chain = torch.from_numpy(z)
+    new = redistribute(chain, lengths(chain), fixed).numpy()
+    np.testing.assert_allclose(new, expected, rtol=1e-13, atol=0)
+
+
 def test_spacing_by_features_evens_their_distances():
     """Points of one number x with the feature x^3: even features are x = cube roots."""
     band = Band(spacing="features", normalize=False)

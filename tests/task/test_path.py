@@ -12,7 +12,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from visprior.errors import UserError
+from visprior.picture import load_picture
 from visprior.record.files import read_json
+from visprior.task import book
 from visprior.task.path_band import sags
 
 from .conftest import NET
@@ -146,7 +148,7 @@ def test_steps_are_the_thesis_steps(path, tmp_path):
     )  # fmt: skip
     ends = ends.astype(np.float64) / 127.5 - 1
     expected = (thesis(ends[0], ends[1], 5, 3, 0.002) + 1) * 127.5
-    np.testing.assert_allclose(tensors["x"].numpy(), expected, atol=1e-8)
+    np.testing.assert_allclose(tensors["x"].numpy(), expected, rtol=0, atol=1e-9)
     assert rows[0]["pairs"][0]["steps"] == [3]
     start = (thesis(ends[0], ends[1], 5, 0, 0.002) + 1) * 127.5
     assert np.abs(expected - start).max() > 0.5
@@ -163,6 +165,31 @@ def test_a_path_is_better_than_the_straight_line(path):
     run_json = read_json(out / "run.json")
     assert run_json["status"] == "finished"
     assert run_json["main"] == {"name": "lowest", "value": rows[0]["lowest"]}
+
+
+def test_a_pass_that_ended_takes_its_last_step_back(path):
+    """It is ended one step after the path was seen to be good enough: that path counts."""
+    keys = ["task.pivots=6", "task.insert=0", "task.passes=1", "regularizer=[]"]
+    _, rows, ended = path(*keys, "schedule.step_size=0.5")
+    (taken,) = rows[0]["pairs"][0]["steps"]
+    assert 1 < taken < 60
+    stages = "schedule.stages=[{{steps: {}, step_size: 0.5}}]"
+    whole = [*keys, "task.band.stop=false"]
+    _, rows, same = path(*whole, stages.format(taken), folder="same")
+    assert torch.equal(ended["x"], same["x"]) and rows[0]["pairs"][0]["reaches_lower_end"]
+    _, rows, _ = path(*whole, stages.format(taken - 1), folder="before")
+    assert not rows[0]["pairs"][0]["reaches_lower_end"]
+
+
+def test_under_random_transforms_every_step_is_taken(path):
+    """A draw's activations may all be high enough by chance; without transforms the pass ends."""
+    keys = ["task.pivots=3", "task.insert=0", "task.passes=1", "schedule.steps=60"]
+    steps = []
+    for regularizer in ("[]", "[transforms]"):
+        _, rows, _ = path(*keys, "schedule.step_size=1", f"regularizer={regularizer}",
+                          folder=regularizer)  # fmt: skip
+        steps += rows[0]["pairs"][0]["steps"]
+    assert steps[0] < 50 == steps[1]  # the first pass has 50 of 60 steps
 
 
 def test_the_second_pass_runs_where_an_inserted_image_sags(path):
@@ -244,6 +271,64 @@ def test_a_diverse_batch_and_a_finished_run_as_start_images(path):
     assert torch.equal(same["x"][::3], tensors["x"][::3])
 
 
+def test_more_start_images_than_a_batch_holds(path, monkeypatch):
+    """They are made batch by batch and are those of one batch; never a channel book."""
+    made = ["task.starts=diversity:2:naive", "task.start_steps=5", "channel=[0,2]"]
+    made += ["task.passes=0", "task.pivots=1", "task.insert=0", "precision=fp64"]
+    whole, rows, _ = path(*made, starts=0, folder="whole")
+    monkeypatch.setattr(book, "PIXELS", 2 * 24 * 24)  # the two facets of a channel
+    parts, same, _ = path(*made, starts=0, folder="parts")
+    found = sorted(p.parent.relative_to(parts) for p in parts.rglob("preimages.safetensors"))
+    names = ["starts/diversity_naive/0000", "starts/diversity_naive/0002"]
+    assert [p.as_posix() for p in found] == names
+    for row, other in zip(rows, same, strict=True):
+        x, y = (load_file(d / row["label"] / "pivots.safetensors")["x"] for d in (whole, parts))
+        torch.testing.assert_close(y, x, atol=1e-8, rtol=0)
+        assert other["starts"] == pytest.approx(row["starts"])
+    stamps = {p: p.stat().st_mtime_ns for p in parts.rglob("starts/**/run.json")}
+    run = read_json(parts / "run.json")
+    (parts / "run.json").write_text(json.dumps(run | {"status": "running"}))
+    path(*made, starts=0, folder="parts")
+    assert stamps == {p: p.stat().st_mtime_ns for p in stamps} and len(stamps) == 2
+
+
+def test_pictures_of_any_size_are_brought_to_the_runs(path, photographs):
+    """As every task does: load_picture at the run's size, beside images that are made."""
+    rng = np.random.default_rng(8)
+    for name, (height, width) in {"wide": (30, 50), "tall": (70, 41)}.items():
+        Image.fromarray(rng.integers(0, 255, (height, width, 3), np.uint8)).save(
+            f"{photographs}/{name}.png"
+        )
+    given = f"task.starts=[{photographs}/wide.png,{photographs}/tall.png,naive]"
+    still = ["task.start_steps=5", "task.passes=0", "task.pivots=1", "task.insert=0"]
+    out, _, tensors = path(given, *still, starts=0)
+    for k, name in ((0, "wide"), (2, "tall")):
+        wanted = load_picture(f"{photographs}/{name}.png", (24, 24))[0]
+        assert torch.equal(tensors["x"][k], wanted)
+    assert read_json(out / "run.json")["warnings"] == []
+
+
+def test_pre_images_of_another_size_are_resized_and_that_is_said(path):
+    small = ["task.start_steps=5", "task.passes=0", "task.pivots=1", "task.insert=0"]
+    out, _, _ = path("task.starts=diversity:2:naive", *small, starts=0)
+    folder = out / "starts" / "diversity_naive"
+    again, _, tensors = path(f"task.starts=[{folder},naive]", *small, "size=30", starts=0,
+                             folder="again")  # fmt: skip
+    assert tensors["x"].shape == (5, 3, 30, 30)
+    said = read_json(again / "run.json")["warnings"]
+    assert len(said) == 1 and "are 24 x 24; they are resized to 30 x 30" in said[0]
+
+
+def test_float64_pre_images_stay_what_they_are(path):
+    """Between start images made in float64, too; 8-bit pictures would not show it."""
+    keys = ["task.start_steps=5", "task.passes=0", "task.pivots=1", "task.insert=0"]
+    out, _, tensors = path("task.starts=[naive,tv]", *keys, "precision=fp64", starts=0)
+    for k, name in ((0, "naive"), (2, "tv")):
+        made = load_file(out / "starts" / name / "preimages.safetensors")["x"]
+        assert made.dtype == torch.float64 and not torch.equal(made, made.float().double())
+        assert torch.equal(tensors["x"][k], made[0])
+
+
 BAD = [
     ("task.starts=[{p}/p0.png]", "a path needs two start images or more"),
     ("task.starts=null", "gives 0"),
@@ -252,8 +337,6 @@ BAD = [
         "'naiv' is no recipe, picture or folder of a run; did you mean 'naive'",
     ),
     ("task.starts=diversity:3:fouri", "no recipe 'fouri'; did you mean 'fourier'"),
-    ("task.starts=[{p}/p0.png,{p}/large.png]", r"differ in size: p0 is 24 x 24, large is 30 x 30"),
-    ("task.starts=[{p}/large.png,naive]", "the images made here is 24 x 24"),
     ("task.starts=[{p}/p0.png,{p}/p9.png]", "did you mean '.*p.*png"),
     ("channel=null", "task=path needs channel=: 0 to 3"),
     ("channel=4", "out of range"),
@@ -276,7 +359,6 @@ BAD = [
 
 @pytest.mark.parametrize(("override", "words"), BAD, ids=lambda v: str(v)[:40])
 def test_mistakes(path, photographs, override, words):
-    Image.new("RGB", (30, 30)).save(f"{photographs}/large.png")
     given = override.replace("{p}", photographs)
     with pytest.raises(UserError, match=words) as error:
         path(given, starts=0 if "starts" in given else 2)

@@ -57,7 +57,6 @@ class Descriptor(Representation):
             channels_last=False,
             center=[float(v) for v in values],
         )
-        self.normalisation = [0.0] * channels, [1.0] * channels  # grey levels as they are
         self._module = module
         self._stride, self._field, self._offset = float(stride), field, offset
 

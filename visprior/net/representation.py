@@ -81,7 +81,6 @@ class Representation(ABC):
         self.size: Size = as_size("net.size", size)
         self.channels = len(mean)
         self.mean, self.std = mean, std
-        self.normalisation = mean, std  # what the network sees: (x - mean) / std
         known = mean if any(mean) else [MID_GREY] * len(mean)
         self.center = known if center is None else center
         self.channels_last = channels_last
@@ -158,7 +157,7 @@ class Representation(ABC):
             UserError: no such layer; or the weights cannot be had.
         """
         layers = {name: self.layer(name, size) for name in names}
-        cut = Cut(self._body(layers), *self.normalisation).to(device, dtype)
+        cut = Cut(self._body(layers), self.mean, self.std).to(device, dtype)
         if self.channels_last if channels_last is None else channels_last:
             cut = cut.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         return cut

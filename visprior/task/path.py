@@ -14,7 +14,7 @@ from visprior.task.path_band import Way
 from visprior.task.path_plan import Feature, pass_stages
 from visprior.task.path_result import Path as Found
 from visprior.task.path_result import finish_paths, write_path
-from visprior.task.path_starts import Made, Start, make_starts, plan_starts
+from visprior.task.path_starts import Made, Start, batches_of, make_starts, plan_starts
 from visprior.task.term import SCORES, one_hot
 
 PASSES = [0, 1, 2]
@@ -38,8 +38,8 @@ class Path:
     straight, and measured, in the coefficients. Where a pass ends before its last step, the path
     is the one that was seen to be good enough (algorithm 1; the program has one more step).
 
-    Errors: UserError for fewer than two start images, images of several sizes or nets, a channel
-    that no start image excites, a video that cannot be written.
+    Errors: UserError for fewer than two start images, images of another net, a channel that no
+    start image excites, a video that cannot be written.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Path:
         place = place_of(layer, self.where)
         task = {"where": self.where, "score": self.score}
         plan = plan_starts(s, self.starts, self.start_steps, task, self.diversity)
-        self._plan_bar(s, plan, len(channels))
+        self._plan_bar(s, plan, channels)
         starts = make_starts(s, plan, channels)
         hot = s.to_device(one_hot(channels, layer.shape[axis_of(layer)]))
         found = []
@@ -110,13 +110,18 @@ class Path:
             found.append(self._trace(s, folder, name, feature, starts[k]))
         return finish_paths(s, found, self.video, self.curve, self.mirror)
 
-    def _plan_bar(self, s: Services, plan: list[Any], channels: int) -> None:
+    def _plan_bar(self, s: Services, plan: list[Any], channels: list[int]) -> None:
         """Say how many steps there are at most."""
         passes = [steps for steps, _ in pass_stages(s)][: self.passes]
         images = sum(one.count if isinstance(one, Made) else len(one) for one in plan)
-        made = sum(one.steps(s.cfg.trust) for one in plan if isinstance(one, Made))
-        s.recorder.bar.total = made + channels * (images - 1) * sum(passes)
-        paths = f"{channels} path{'s' if channels > 1 else ''} through {images} images"
+        made = sum(
+            one.steps(s.cfg.trust) * len(batches_of(s, one, channels))
+            for one in plan
+            if isinstance(one, Made)
+        )
+        n = len(channels)
+        s.recorder.bar.total = made + n * (images - 1) * sum(passes)
+        paths = f"{n} path{'s' if n > 1 else ''} through {images} images"
         s.recorder.announce(f"{paths}, at most {s.recorder.bar.total} steps", s.device)
 
     def _trace(
@@ -135,5 +140,5 @@ class Path:
         links = []
         for k, (a, b) in enumerate(pairwise(starts)):
             where = "/".join(p for p in (folder, "links", f"{k + 1}_{a.name}_{b.name}") if p)
-            links.append(way.link(where, torch.stack([a.x, b.x]).float()))
+            links.append(way.link(where, torch.stack([a.x, b.x]).to(s.dtype)))
         return write_path(s, folder, name, [one.name for one in starts], ends, links)
