@@ -24,6 +24,18 @@ class Objective(Protocol):
         ...
 
 
+def measure(
+    objective: Objective, cut: Callable[[Tensor], Features], x: Tensor, micro_batch: int
+) -> Tensor:
+    """The objective's bare measure of images as they are, without jitter: (B,) on the CPU."""
+    once, values = Progress(0, 1, 0, 0, 1), []
+    with torch.no_grad():
+        for i in range(0, len(x), micro_batch):
+            rows = slice(i, min(i + micro_batch, len(x)))
+            values.append(objective(cut(x[rows]), once.of(rows))[1])
+    return torch.cat(values).double().cpu()
+
+
 class Gradient:
     """d E / d z for a batch, with every term's value.
 

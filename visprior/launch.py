@@ -13,7 +13,7 @@ from visprior.errors import UserError
 from visprior.gradient import Gradient
 from visprior.moment import Moment, Solution
 from visprior.param.base import Parametrization
-from visprior.regularizer.base import Regularizer, acts
+from visprior.regularizer.base import Regularizer, acts, hypers
 from visprior.schedule.schedule import Schedule
 from visprior.services import Elements, Services
 from visprior.solver import Solver
@@ -36,6 +36,7 @@ def launch(
 ) -> Solution:
     """Run the loop for these elements, or go on with it; its state and curves are recorded."""
     solver = _solver(s, objective, elements, cut, regularizers)
+    elements.settings = _settings(solver)
     x = _start(s, start, elements, solver)
     if not s.recorder.has_state:
         _say_what_is_lost(s, solver.param, x)
@@ -99,6 +100,17 @@ def _solver(
         fill=list(s.net.center),
         per_pixel=schedule.per_pixel,
     )
+
+
+def _settings(solver: Solver) -> list[dict[str, Any]] | None:
+    """Each image's own hyperparameters by the keys that a user types; None: they share them all."""
+    of = {f"regularizer.{name}": hypers(r) for name, r in solver.regularizers.items()}
+    found = [(f"{k}.{h.name.rpartition('.')[2]}", h.each()) for k, own in of.items() for h in own]
+    rest = [solver.gradient.objective, *solver.stages]
+    found += [(hyper.name, hyper.each()) for part in rest for hyper in hypers(part)]
+    differ = {key: values for key, values in found if values}
+    count = len(solver.streams.seeds)
+    return [{k: v[b] for k, v in differ.items()} for b in range(count)] if differ else None
 
 
 @contextmanager

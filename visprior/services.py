@@ -16,10 +16,11 @@ from torch import Tensor
 from visprior.build import build
 from visprior.data.source import Pictures, Sample, open_data
 from visprior.errors import UserError, choice
-from visprior.hyper import Progress
+from visprior.gradient import measure
 from visprior.net.cut import Cut
 from visprior.net.representation import Layer, Representation
 from visprior.picture import find_pictures, load_picture, unique_label
+from visprior.record.picture import as_saved
 from visprior.record.recorder import Recorder
 from visprior.regularizer.base import Regularizer, Scene
 from visprior.schedule.schedule import PRECISIONS
@@ -43,6 +44,7 @@ class Elements:
     originals: list[str] | None = None  # the name of each image's picture
     classes: list[str] | None = None  # what each image should show, where that is known
     drawings: list[np.ndarray] | None = None  # of each image's target features
+    settings: list[dict[str, Any]] | None = None  # each image's own hyperparameters, by their keys
 
 
 class Services:
@@ -201,14 +203,12 @@ class Services:
         return {str(k): v for k, v in parts.items()}
 
     def measure(self, objective: Any, x: Tensor, cut: Callable) -> Tensor:
-        """The objective's measure at the final images, without jitter, (B,) on the CPU."""
-        steps = Progress(0, 1, 0, 0, 1)
-        values, size = [], self.micro_batch(len(x))
-        with torch.no_grad():
-            for i in range(0, len(x), size):
-                rows = slice(i, min(i + size, len(x)))
-                values.append(objective(cut(x[rows]), steps.of(rows))[1])
-        return torch.cat(values).double().cpu()
+        """The objective's measure of final images, (B,) on the CPU."""
+        return measure(objective, cut, x, self.micro_batch(len(x)))
+
+    def saved(self, x: Tensor) -> Tensor:
+        """Images (B, C, H, W) as this run's files hold them."""
+        return as_saved(x, self.cfg.record.stretch)
 
 
 def label_of(name: str, seed: int, seeds: list[int]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from visprior.record.page import write_page
+from visprior.record.results import caption
 
 STYLE = """
 .book{display:grid;grid-template-columns:repeat(auto-fill,minmax(var(--cell),1fr));gap:14px}
@@ -79,7 +80,7 @@ def write_front_page(folder: Path, title: str, layers: Sequence[Row]) -> None:
 
 
 def _card(i: int, row: Row, side: int) -> str:
-    name = html.escape(str(row["label"]))
+    name = html.escape(caption(row))
     value = row.get("activation")
     known = isinstance(value, int | float)
     shown = f"{value:.3g}" if known else html.escape(str(row.get("status", "")))

@@ -15,10 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from visprior import __version__
 from visprior.errors import UserError, one_line, shown, storage_line
+from visprior.gradient import measure
 from visprior.moment import Moment, Solution
 from visprior.record.files import read_json, write_json
 from visprior.record.moment_file import load_moment, save_moment
-from visprior.record.picture import save_png, to_bytes
+from visprior.record.picture import as_saved, save_png, to_bytes
 from visprior.record.results import short, write_curves, write_results, write_sheet
 from visprior.record.state import save_state
 from visprior.record.watch import Bar, LoopWatch
@@ -176,12 +177,22 @@ class Recorder:
         return moment
 
     def _snapshot(self, m: Moment, solver: Solver) -> None:
+        """Pictures of a step, and in snapshots/metrics.json the measure of each as it is saved."""
         folder = self.folder / "snapshots"
         folder.mkdir(exist_ok=True)
-        for label, x in zip(self.labels, solver.solution(m).x, strict=True):
-            array, _ = to_bytes(x.cpu(), self.cfg.record.stretch)
+        saved = as_saved(solver.solution(m).x, self.cfg.record.stretch)
+        for label, x in zip(self.labels, saved, strict=True):
             name = f"step{m.step:05d}" + (f"_{label}" if self.batch > 1 else "")
-            save_png(folder / f"{name}.png", array)
+            save_png(folder / f"{name}.png", to_bytes(x)[0])
+        g = solver.gradient
+        values = measure(g.objective, g.cut, saved, g.micro_batch).tolist()
+        path = folder / "metrics.json"
+        known = read_json(path) if path.is_file() else {}
+        known[str(m.step)] = {
+            label: {g.objective.measure: value}
+            for label, value in zip(self.labels, values, strict=True)
+        }
+        write_json(path, known)
 
     def results(
         self, solution: Solution, elements: Any, rows: list[dict[str, Any]], main: str
@@ -197,7 +208,7 @@ class Recorder:
         self.failures = {elements.labels[b]: why for b, why in solution.failures.items()}
         summary = write_results(self.folder, solution, elements, rows, self.cfg.record.stretch)
         firsts = np.cumsum([s["steps"] for s in self.run["stages"][:-1]]).tolist()
-        write_curves(self.folder, solution, elements.labels, firsts)
+        write_curves(self.folder, solution, rows, firsts)
         value = summary.get(main)
         self.run["main"] = {"name": main, "value": value}
         self.run["steps"] = solution.steps

@@ -1,5 +1,6 @@
 """What a run's result is on disk: a picture per image, curves, metrics, an overview."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,18 @@ def write_results(
 ) -> dict[str, Any]:
     """Pictures and metrics.json, the names of the files added to the rows; returns the summary."""
     x, targets = solution.x.detach().cpu().float(), elements.pictures
+    settings = elements.settings or []
+    for row, own in zip(rows, settings, strict=bool(settings)):
+        row |= own | {"differs": ", ".join(f"{short_key(k)}={_plain(v)}" for k, v in own.items())}
     for b, row in enumerate(rows):
         tail = "" if len(rows) == 1 else f"_{row['label']}"
         target = None if targets is None else targets[b].float()
         drawing = elements.drawings[b] if elements.drawings else None
-        _pictures(folder, x[b], target, row, tail, stretch, drawing)
+        said = caption(row) if len(rows) > 1 else ""
+        _pictures(folder, x[b], target, row, tail, stretch, drawing, said)
         if target is not None and elements.originals:
             _target(folder, target, elements.originals, b, row)
-    summary = summarise(rows)
+    summary = summarise(rows, without=[k for own in settings for k in own])
     metrics = {"summary": summary, "images": rows, "original": _originals(elements)}
     write_json(folder / "metrics.json", metrics)
     return summary
@@ -42,13 +47,14 @@ def _pictures(
     tail: str,
     stretch: bool,
     drawing: np.ndarray | None,
+    said: str,
 ) -> None:
     array, clipped = to_bytes(x, stretch)
     row |= {"file": f"preimage{tail}.png", "clipped": clipped, "stretched": stretch}
     save_png(folder / row["file"], array)
     if target is not None:
         row["comparison"] = f"comparison{tail}.png"
-        save_png(folder / row["comparison"], comparison(target, x, stretch, drawing))
+        save_png(folder / row["comparison"], comparison(target, x, stretch, drawing, said))
     if drawing is not None:
         row["glyph"] = f"glyph{tail}.png"
         save_png(folder / row["glyph"], drawing)
@@ -76,14 +82,14 @@ def _originals(elements: Any) -> dict[str, Any]:
     return {n: describe(elements.pictures[b : b + 1].double())[0] for n, b in first.items()}
 
 
-def write_curves(folder: Path, solution: Solution, labels: list[str], firsts: list[int]) -> None:
+def write_curves(folder: Path, solution: Solution, rows: list[Row], firsts: list[int]) -> None:
     """curves.csv and curves.png; firsts: the steps at which a stage begins."""
     history = solution.history.double().numpy()
     if not len(history):
         return
     named = {name: history[:, i] for i, name in enumerate(solution.terms)}
-    write_curves_csv(folder / "curves.csv", named, labels)
-    write_curves_png(folder / "curves.png", named, labels, firsts)
+    write_curves_csv(folder / "curves.csv", named, [row["label"] for row in rows])
+    write_curves_png(folder / "curves.png", named, [caption(row) for row in rows], firsts)
 
 
 def write_sheet(folder: Path, rows: list[Row], main: str, title: str) -> None:
@@ -93,24 +99,44 @@ def write_sheet(folder: Path, rows: list[Row], main: str, title: str) -> None:
     columns = _columns(len(rows))
     lines = [rows[i : i + columns] for i in range(0, min(len(rows), 256), columns)]
     cells = [[imread(folder / r.get("box", r["file"])) for r in line] for line in lines]
-    captions = [[f"{r['label']} {short(r.get(main))}" for r in line] for line in lines]
+    captions = [[f"{caption(r)}: {short(r.get(main))}" for r in line] for line in lines]
     save_png(folder / "sheet.png", contact_sheet(cells, captions=captions))
     write_overview(folder, title, rows)
 
 
-def summarise(rows: list[Row]) -> dict[str, Any]:
-    """Mean, standard deviation and count of every number over the images that did not fail."""
+def summarise(rows: list[Row], without: Sequence[str] = ()) -> dict[str, Any]:
+    """Mean, standard deviation and count of every number over the images that did not fail.
+
+    without: keys of settings, which are no results.
+    """
     good = [r for r in rows if r["status"] == "ok"]
     summary: dict[str, Any] = {"n": len(good)}
     for key in dict.fromkeys(k for r in good for k in r):
         values = [r.get(key) for r in good]
-        if key in ("seed", "stretched") or not all(isinstance(v, int | float) for v in values):
+        if key in ("seed", "stretched", *without) or not all(
+            isinstance(v, int | float) for v in values
+        ):
             continue
         numbers = np.asarray(values, dtype=np.float64)
         summary[key] = float(numbers.mean())
         if len(numbers) > 1:
             summary[f"{key}_std"] = float(numbers.std(ddof=1))
     return summary
+
+
+def caption(row: Mapping[str, Any]) -> str:
+    """What tells an image from the others of its run: 'astronaut_seed0, tv.weight=0.1'."""
+    return ", ".join(str(row[key]) for key in ("label", "differs") if row.get(key))
+
+
+def short_key(key: str) -> str:
+    """A key as a caption has room for it: the last two parts, or one of two: tv.weight, C."""
+    parts = key.split(".")
+    return ".".join(parts[-2:] if len(parts) > 2 else parts[-1:])
+
+
+def _plain(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def short(value: Any) -> str:

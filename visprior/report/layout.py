@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from visprior.errors import did_you_mean
+from visprior.record.results import short_key
 from visprior.report.jobs import Job, load_yaml
 
 Values = tuple[str, ...]
@@ -120,10 +121,7 @@ def _known(keys: Sequence[str] | None, what: str, swept: Sequence[str]) -> list[
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
     """Names for labels: 'regularizer.tv.weight' is tv.weight, 'task.C' is C, unless ambiguous."""
-    short = {}
-    for key in keys:
-        parts = key.split(".")
-        short[key] = ".".join(parts[-2:] if len(parts) > 2 else parts[-1:])
+    short = {key: short_key(key) for key in keys}
     names = list(short.values())
     return {key: name if names.count(name) == 1 else key for key, name in short.items()}
 
@@ -142,11 +140,24 @@ def labelled(name: str, value: str) -> str:
     if value.lower() in ("true", "false"):
         return name if value.lower() == "true" else f"no {name}"
     word = value[:1].isalpha() and value not in ("null", "auto")
-    return spoken(value) if word or value[:1] == "[" else f"{name}={spoken(value)}"
+    words = value[:1] == "[" and not _numbers(value)
+    return spoken(value) if word or words else f"{name}={spoken(value)}"
 
 
 def spoken(value: str) -> str:
-    """A swept value as a reader would write it: '[fluid,elastic]' is fluid + elastic, '[]' none."""
+    """A swept value as a reader would write it: '[fluid,elastic]' is fluid + elastic, '[]' none.
+
+    Numbers, one per image or channel, are no sum: '[0.1,1]' is 0.1, 1.
+    """
     if value[:1] == "[" and value[-1:] == "]":
-        return " + ".join(part.strip() for part in value[1:-1].split(",")) or "none"
+        between = ", " if _numbers(value) else " + "
+        return between.join(part.strip() for part in value[1:-1].split(",")) or "none"
     return value.strip("'\"") or "-"
+
+
+def _numbers(value: str) -> bool:
+    """Whether it is a list of numbers."""
+    try:
+        return bool([float(part) for part in value.strip("[]").split(",")])
+    except ValueError:
+        return False

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from visprior.record.results import caption
 from visprior.report.jobs import Job
 from visprior.report.layout import Layout, Sweep, axis_labels, labelled, short_names
 
@@ -121,8 +122,8 @@ def _corner(layout: Layout, names: dict[str, str]) -> str:
 
 
 def _shared_labels(jobs: Sequence[Job], most: int) -> list[str]:
-    """The labels of the images, when every job that has any has the same two to most."""
-    lists = {tuple(str(i.get("label")) for i in job.images) for job in jobs if job.images}
+    """What tells the images apart, when every job that has any has the same two to most."""
+    lists = {tuple(caption(i) for i in job.images) for job in jobs if job.images}
     labels = list(next(iter(lists))) if len(lists) == 1 else []
     return labels if 1 < len(labels) <= most else []
 

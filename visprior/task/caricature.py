@@ -6,7 +6,7 @@ from visprior.launch import launch
 from visprior.services import Services
 from visprior.task.classify import Panel
 from visprior.task.objective import Likeness
-from visprior.task.outcome import activation_rows
+from visprior.task.outcome import activation_rows, measure
 
 
 class Caricature:
@@ -33,7 +33,7 @@ class Caricature:
         objective = Likeness(name, target, self.C)
         panel = Panel(s, elements)
         solution = launch(s, objective, elements, self.start, cut, regularizers)
-        likeness = s.measure(objective, solution.x, cut)
-        rows = activation_rows(s, solution, elements, likeness, "likeness")
-        panel.add(rows, solution.x)
+        likeness = measure(s, objective, solution.x, cut)
+        rows = activation_rows(s, solution, elements, likeness)
+        panel.add(rows, s.saved(solution.x))
         return s.recorder.results(solution, elements, rows, "likeness")

@@ -12,7 +12,7 @@ from visprior.services import Services
 from visprior.task.classify import Panel
 from visprior.task.objective import FeatureDistance, channel_axis
 from visprior.task.other_errors import OtherErrors
-from visprior.task.outcome import inversion_rows, window_rows
+from visprior.task.outcome import inversion_rows, measure, window_rows
 
 HALVES = ["first_half", "second_half"]
 
@@ -60,9 +60,9 @@ class Inversion:
         objective = FeatureDistance(name, target, mask, C, self.p)
         panel, others = Panel(s, elements), OtherErrors(s, elements)
         solution = launch(s, objective, elements, self.start, cut, regularizers)
-        error = s.measure(objective, solution.x, cut)
+        error = measure(s, objective, solution.x, cut)
         rows = inversion_rows(s, solution, elements, error)
-        panel.add(rows, solution.x)
+        panel.add(rows, s.saved(solution.x))
         others.add(rows, solution.x)
         if self.window:
             self._box(s, layer, target, solution.x, rows)

@@ -24,7 +24,7 @@ from visprior.task.direction import (
 from visprior.task.maximum import find_maxima
 from visprior.task.mosaic import mosaic_terms
 from visprior.task.objective import Activation
-from visprior.task.outcome import activation_rows
+from visprior.task.outcome import activation_rows, measure
 from visprior.task.term import SCORES, Term, one_hot
 
 PLACES = ["mean", "centre", "mosaic"]
@@ -107,10 +107,10 @@ class Maximization:
         cut = s.cut([*objective.layers, *extra])
         panel = Panel(s, elements)
         solution = launch(s, objective, elements, self.start, cut, regularizers)
-        value = s.measure(objective, solution.x, cut)
-        self._advise(s, solution, value, objective.layers[0])
-        rows = activation_rows(s, solution, elements, value, "activation")
-        panel.add(rows, solution.x)
+        value = measure(s, objective, solution.x, cut)
+        self._advise(s, solution, value.unclipped, objective.layers[0])
+        rows = activation_rows(s, solution, elements, value)
+        panel.add(rows, s.saved(solution.x))
         return s.recorder.results(solution, elements, rows, "activation")
 
     def _channels(self, s: Services) -> tuple[list[Term], Elements]:

@@ -129,7 +129,7 @@ class Path:
     ) -> Found:
         """The path of one channel through its start images; its data are on disk then."""
         way = Way(s, self, feature)
-        ends = way.measure(torch.stack([one.x for one in starts]))
+        ends = way.measure_shown(torch.stack([one.x for one in starts]))
         below_zero = self.score == "log_probability"  # there even the best has no more than 0
         if not below_zero and not bool((ends > 0).any()):
             raise UserError(

@@ -13,6 +13,7 @@ from visprior.errors import UserError
 from visprior.hyper import Progress
 from visprior.launch import launch_from
 from visprior.moment import Moment, Solution
+from visprior.record.picture import as_saved
 from visprior.record.state import digest_path, load_state, save_state
 from visprior.regularizer.band import Band
 from visprior.regularizer.band_geometry import densify, straight
@@ -35,8 +36,9 @@ class Link:
     """The way between two start images, ends included, on the CPU."""
 
     x: Tensor  # (n, C, H, W)
-    activation: Tensor  # (n,)
-    straight: Tensor  # (n,), of the straight line
+    activation: Tensor  # (n,), of the frames as they are shown
+    unclipped: Tensor  # (n,), of x itself, which the band has raised
+    straight: Tensor  # (n,), of the frames of the straight line
     trail: Trail
 
 
@@ -67,6 +69,10 @@ class Way:
         """The activation of images, (n,) on the CPU."""
         return self.s.measure(self.feature.objective(len(x)), self.s.to_device(x), self.cut)
 
+    def measure_shown(self, x: Tensor) -> Tensor:
+        """The activation of images as a film shows them: clipped, never stretched; (n,)."""
+        return self.measure(as_saved(x))
+
     def link(self, name: str, ends: Tensor) -> Link:
         """The way between ends (2, C, H, W); its passes lie in folders beginning with name."""
         first, last = self.param.encode(self.s.to_device(ends))
@@ -78,16 +84,16 @@ class Way:
         if (
             self.plan.passes == 2
             and not trail.failures
-            and sags(self.measure(self._shown(z)), self.plan.insert + 1, self.plan.drop)
+            and sags(self.measure(self._image(z)), self.plan.insert + 1, self.plan.drop)
         ):
             z = self._pass(f"{name}/pass2", 1, z, ends, trail)
         elif self.plan.passes == 2:
             self.s.recorder.bar.pass_over(self.stages[1][0])
-        x = self._shown(z)
-        baseline = self.measure(self._shown(densify(line, self.plan.insert)))
-        return Link(x.cpu(), self.measure(x), baseline, trail)
+        x = self._image(z)
+        baseline = self.measure_shown(self._image(densify(line, self.plan.insert)))
+        return Link(x.cpu(), self.measure_shown(x), self.measure(x), baseline, trail)
 
-    def _shown(self, z: Tensor) -> Tensor:
+    def _image(self, z: Tensor) -> Tensor:
         with torch.no_grad():
             return self.param.decode(self.s.to_device(z))
 
