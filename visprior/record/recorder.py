@@ -92,8 +92,13 @@ class Recorder:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_run()
 
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken, earlier starts too."""
+        return self.seconds_before + time.perf_counter() - self.begun
+
     def _write_run(self) -> None:
-        self.run["seconds"] = self.seconds_before + time.perf_counter() - self.begun
+        self.run["seconds"] = self.seconds
         self.run["warnings"] = self.warnings
         write_json(self.folder / "run.json", self.run)
 

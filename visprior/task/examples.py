@@ -8,6 +8,7 @@ from torch import Tensor
 
 from visprior.data.source import Pictures, Sample, open_data
 from visprior.errors import UserError, choice
+from visprior.meter import Meter
 from visprior.metric.channels import ChannelTable
 from visprior.net.representation import Layer
 from visprior.record.measured import say, write_measured
@@ -49,11 +50,8 @@ class Examples:
         table, pictures, found = self._ranked(s)
         layer = s.layer(s.cfg.layer)
         channels, labels = chosen_channels(s, layer, self.count)
-        rows = [
-            row
-            for c, label in zip(channels, labels, strict=True)
-            for row in self._channel(s, layer, table, pictures, (c, label))
-        ]
+        drawn = self._drawn(s, layer, table, pictures, list(zip(channels, labels, strict=True)))
+        rows = [row for of_channel in drawn for row in of_channel]
         self._sheet(s, rows, labels, found)
         value = float(np.mean([row["activation"] for row in rows]))
         summary = {"n": len(rows), "pictures": found.count, "activation": value}
@@ -66,10 +64,7 @@ class Examples:
         table, pictures, _ = self._ranked(s)
         layer = s.layer(s.cfg.layer)
         channels, labels = chosen_channels(s, layer, self.count)
-        drawn = [
-            self._channel(s, layer, table, pictures, which)
-            for which in zip(channels, labels, strict=True)
-        ]
+        drawn = self._drawn(s, layer, table, pictures, list(zip(channels, labels, strict=True)))
         return [[row["patch"] or row["file"] for row in rows] for rows in drawn]
 
     def _ranked(self, s: Services) -> tuple[ChannelTable, Pictures, Statistics]:
@@ -91,6 +86,22 @@ class Examples:
             if int(number) >= len(pictures) or pictures.name(int(number)) != name:
                 raise UserError(f"data={data} has changed: picture {number} was '{name}'")
         return table, pictures, found
+
+    def _drawn(
+        self,
+        s: Services,
+        layer: Layer,
+        table: ChannelTable,
+        pictures: Pictures,
+        chosen: list[tuple[int, str]],
+    ) -> list[list[dict[str, Any]]]:
+        """Draw the examples of every channel (its number and label); their rows of metrics."""
+        drawn = []
+        with Meter(len(chosen), "channel", "drawing examples") as meter:
+            for which in chosen:
+                drawn.append(self._channel(s, layer, table, pictures, which))
+                meter.add(1)
+        return drawn
 
     def _channel(
         self, s: Services, layer: Layer, table: ChannelTable, pictures: Pictures, which: Any
