@@ -28,13 +28,15 @@ def test_a_quick_run_does_not(quick):
 
 
 def test_a_pass_over_data_says_how_far_it_is(command, no_patience):
-    words = ["net=shapes_vgg", "data=shapes10", "sample.count=20", "micro_batch=10"]
+    words = ["net=shapes_vgg", "data=shapes10", "sample.count=4", "micro_batch=2"]
     statistics = command("task=statistics", *words, "layer=relu1_1", "size=64")
-    assert "\npicture 10 of 20, " in f"\n{statistics.err}"
+    assert "\npicture 2 of 4, " in f"\n{statistics.err}"
     examples = command("task=examples", *words, "layer=relu1_1", "size=64", "channel=[0,1]")
     assert "\ndrawing examples: channel 1 of 2, " in f"\n{examples.err}"
-    seen = command(*words, "layer=relu1_1", "schedule.steps=1", "metric.classify_with=shapes_vgg")
-    assert "\nshapes_vgg classifies: picture 20 of 20, " in f"\n{seen.err}"
+    seen = command(
+        *words, "layer=relu1_1", "size=16", "schedule.steps=1", "metric.classify_with=shapes_vgg"
+    )
+    assert "\nshapes_vgg classifies: picture 4 of 4, " in f"\n{seen.err}"
 
 
 def test_pictures_of_shapes10_are_written_without_a_bar(command, outputs, no_patience):

@@ -135,7 +135,7 @@ def finish_paths(s: Services, paths: list[Path], video: bool, curve: bool, mirro
 
 
 def _words(rows: list[dict[str, Any]]) -> str:
-    """'421 frames, lowest activation 2.31 (start images 2.2, straight line 0.4); 700 steps in 90 s'.
+    """'421 frames, lowest activation 2.3 (start images 2.2, straight line 0.4); 700 steps in 90 s'.
 
     Steps and seconds are the band's: those of the start images are in their own run.json.
     """
