@@ -1,5 +1,6 @@
 """What a run's result is on disk: a picture per image, curves, metrics, an overview."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from visprior.moment import Solution
+from visprior.net.representation import RANDOM
 from visprior.record.curves import write_curves_csv, write_curves_png
 from visprior.record.files import write_json
 from visprior.record.page import write_overview
@@ -17,9 +19,17 @@ Row = dict[str, Any]  # what is known of one image
 
 
 def write_results(
-    folder: Path, solution: Solution, elements: Any, rows: list[Row], stretch: bool
+    folder: Path,
+    solution: Solution,
+    elements: Any,
+    rows: list[Row],
+    stretch: bool,
+    weights: str | None = None,
 ) -> dict[str, Any]:
-    """Pictures and metrics.json, the names of the files added to the rows; returns the summary."""
+    """Pictures and metrics.json, the names of the files added to the rows; returns the summary.
+
+    weights: where the net has them from.
+    """
     x, targets = solution.x.detach().cpu().float(), elements.pictures
     for b, row in enumerate(rows):
         tail = "" if len(rows) == 1 else f"_{row['label']}"
@@ -30,6 +40,7 @@ def write_results(
             _target(folder, target, elements.originals, b, row)
     summary = summarise(rows)
     metrics = {"summary": summary, "images": rows, "original": _originals(elements)}
+    metrics |= {"weights": weights}
     write_json(folder / "metrics.json", metrics)
     return summary
 
@@ -48,7 +59,7 @@ def _pictures(
     save_png(folder / row["file"], array)
     if target is not None:
         row["comparison"] = f"comparison{tail}.png"
-        save_png(folder / row["comparison"], comparison(target, x, stretch, drawing))
+        save_png(folder / row["comparison"], comparison(target, x, stretch, drawing, note(row)))
     if drawing is not None:
         row["glyph"] = f"glyph{tail}.png"
         save_png(folder / row["glyph"], drawing)
@@ -93,7 +104,9 @@ def write_sheet(folder: Path, rows: list[Row], main: str, title: str) -> None:
     columns = _columns(len(rows))
     lines = [rows[i : i + columns] for i in range(0, min(len(rows), 256), columns)]
     cells = [[imread(folder / r.get("box", r["file"])) for r in line] for line in lines]
-    captions = [[f"{r['label']} {short(r.get(main))}" for r in line] for line in lines]
+    captions = [
+        [with_note(f"{r['label']} {short(r.get(main))}", r) for r in line] for line in lines
+    ]
     save_png(folder / "sheet.png", contact_sheet(cells, captions=captions))
     write_overview(folder, title, rows)
 
@@ -111,6 +124,16 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
         if len(numbers) > 1:
             summary[f"{key}_std"] = float(numbers.std(ddof=1))
     return summary
+
+
+def note(row: Mapping[str, Any]) -> str:
+    """What must stand under a picture besides its numbers: that the weights were random."""
+    return "random weights" if row.get("weights") == RANDOM else ""
+
+
+def with_note(words: str, row: Mapping[str, Any]) -> str:
+    """A caption, and what must stand under the picture."""
+    return ", ".join(part for part in (words, note(row)) if part)
 
 
 def short(value: Any) -> str:

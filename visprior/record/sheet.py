@@ -38,12 +38,17 @@ class Grid(NamedTuple):
 
 
 def comparison(
-    target: Tensor, preimage: Tensor, stretch: bool = False, drawing: np.ndarray | None = None
+    target: Tensor,
+    preimage: Tensor,
+    stretch: bool = False,
+    drawing: np.ndarray | None = None,
+    note: str = "",
 ) -> np.ndarray:
     """Target | pre-image | colour difference | absolute difference, captioned: (H', W', 3) uint8.
 
     Both images are (C, H, W) in grey levels and of one size; differences as in Harder 2017. A
-    drawing of the target's features, if there is one, stands between the two.
+    drawing of the target's features, if there is one, stands between the two. note: what else is to
+    be said of the pre-image.
     """
     if target.shape != preimage.shape:
         raise ValueError(f"target {tuple(target.shape)}, pre-image {tuple(preimage.shape)}")
@@ -53,7 +58,8 @@ def comparison(
         colour_difference(target, preimage),
         absolute_difference(target, preimage),
     ]
-    words = list(PANELS)
+    words: list[str] = list(PANELS)
+    words[1] += f", {note}" if note else ""
     if drawing is not None:
         panels.insert(1, drawing)
         words = [words[0], "its features", *words[1:]]

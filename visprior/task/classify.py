@@ -89,6 +89,11 @@ class Panel:
         wanted = elements.classes or elements.originals
         self.s = s
         self.judges = judges(s) if wanted else []
+        for judge in self.judges:
+            if judge.net.random_weights:
+                why = f" ({judge.net.why_random})" if judge.net.why_random else ""
+                line = f"{judge.net.name} has random weights{why}: what it sees means nothing"
+                s.recorder.warn(f"metric.classify_with: {line}")
         if not self.judges:
             return
         self.names = self.judges[0].net.class_names

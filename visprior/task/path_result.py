@@ -46,7 +46,7 @@ def write_path(
     )
     save_state(where / "pivots.safetensors", {"x": x, "activation": a, "straight": line}, {})
     stops = np.cumsum([0, *(len(link.x) - 1 for link in links)]).tolist()
-    title = f"{s.net.name}, {s.cfg.layer}, {name}"
+    title = f"{s.recorder.net_words}, {s.recorder.layer_words}, {name}"
     film = Film(title, x, a.numpy(), line.numpy(), dict(zip(stops, names, strict=True)))
     _write_activations(where / "activations.csv", film, lengths(x))
     save_png(where / "strip.png", film_strip(film))
@@ -173,4 +173,5 @@ def _write_page(s: Services, paths: list[Path], video: bool) -> None:
         parts.append(table([c.replace("_", " ") for c in columns], cells))
         files = ("activations.csv", "pivots.safetensors")
         parts.append("<p>" + " · ".join(f"<a href='{base}{f}'>{f}</a>" for f in files) + "</p>")
-    write_page(s.folder / "index.html", f"{s.net.name}, {s.cfg.layer}: paths", "\n".join(parts))
+    title = f"{s.recorder.net_words}, {s.recorder.layer_words}: paths"
+    write_page(s.folder / "index.html", title, "\n".join(parts))
