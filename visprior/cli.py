@@ -141,10 +141,15 @@ def _report(folder: Path, quiet: bool = False) -> None:
     """The report of a sweep; quiet: do not complain of jobs that did not end."""
     from visprior.report.sweep import report as build
 
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", force=True)
-    log.setLevel(logging.INFO)
+    _log_on_terminal()
     with suppress(RunFailed) if quiet else nullcontext():
         build(folder)
+
+
+def _log_on_terminal() -> None:
+    """Bare lines on stderr, for the commands that Hydra does not set up."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", force=True)
+    log.setLevel(logging.INFO)
 
 
 def report() -> None:
@@ -190,6 +195,7 @@ def _data(arguments: list[str]) -> None:
     size, seed, length = (numbers[key] for key in ("size", "seed", "length"))
     shapes10 = Shapes10(wanted["split"], size, length, seed)
     folder, file = wanted.get("folder"), Path(wanted.get("file", "shapes10.png"))
+    _log_on_terminal()
     if folder:
         image_folder(Path(folder), shapes10)
     else:

@@ -23,6 +23,8 @@ from visprior.services import Services
 
 log = logging.getLogger("visprior")
 
+AUTO = "auto"  # net.weights: trained ones if they can be had
+
 # Keys that do not change what is computed, so that a run can be recognised without them.
 _APART = ["resume", "report", "micro_batch", "record"]
 
@@ -50,8 +52,11 @@ def _run(cfg: DictConfig, folder: Path, choices: Any) -> float | None:
     if before.get("status") == "finished":
         log.info("already finished: %s", shown(folder))
         return (before.get("main") or {}).get("value")
+    settled = before if before.get("weights") else of_sweep(folder, cfg)
+    cfg = with_weights(cfg, settled)
     names = before.get("parts") or {k: choices.get(k) for k in ("task", "net")}
     recorder = Recorder(folder, cfg, digest, names, goes_on=bool(before))
+    recorder.run["why_random"] = settled.get("why_random", "")
     with recorder.running():
         return _run_task(cfg, folder, recorder)
 
@@ -59,7 +64,11 @@ def _run(cfg: DictConfig, folder: Path, choices: Any) -> float | None:
 def _run_task(cfg: DictConfig, folder: Path, recorder: Recorder) -> float | None:
     services = Services(cfg, folder, recorder)
     try:
-        value = build(cfg.task, cfg.trust).run(services)
+        task = build(cfg.task, cfg.trust)
+        recorder.know(services.net)
+        services.say_weights()
+        recorder.start()  # again: whoever resumes this run takes the same weights
+        value = task.run(services)
     except torch.cuda.OutOfMemoryError as error:
         tried = services.micro_batch(recorder.batch or 1)
         raise UserError(
@@ -114,6 +123,29 @@ def _before(folder: Path, digest: str) -> dict[str, Any]:
         return {}
     before = read_json(path)
     return before if before.get("config_hash") == digest else {}
+
+
+def of_sweep(folder: Path, cfg: DictConfig) -> dict[str, Any]:
+    """run.json of another job of the same sweep with the same net, whose weights are settled."""
+    if cfg.net.get("weights") != AUTO or not (folder.parent / "multirun.yaml").is_file():
+        return {}
+    for path in sorted(folder.parent.glob("*/run.json")):
+        about = read_json(path)
+        if about.get("weights") and about.get("model") == cfg.net.get("model"):
+            return about
+    return {}
+
+
+def with_weights(cfg: DictConfig, before: dict[str, Any]) -> DictConfig:
+    """The job with the weights that `auto` came to before: what is gone on with never changes them.
+
+    Not part of its digest: whether a folder holds this job can be told without a network.
+    """
+    if cfg.net.get("weights") != AUTO or not before.get("weights"):
+        return cfg
+    cfg = cfg.copy()
+    cfg.net.weights = before["weights"]
+    return cfg
 
 
 def print_layers(cfg: DictConfig) -> None:

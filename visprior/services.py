@@ -29,9 +29,9 @@ log = logging.getLogger("visprior")
 
 
 @cache
-def say_once(line: str) -> None:
+def say_once(line: str, level: int = logging.INFO) -> None:
     """Not again for every job of a sweep or batch of a book."""
-    log.info(line)
+    log.log(level, line)
 
 
 @dataclass
@@ -74,7 +74,19 @@ class Services:
         other = self.with_keys(keys)
         other.recorder = self.recorder.part(name, other.cfg)
         other.folder = other.recorder.folder
+        other.recorder.know(self.net)
         return other
+
+    def say_weights(self) -> None:
+        """Say that the net's weights are random; a warning where that was not asked for."""
+        why = self.recorder.run["why_random"]
+        line = f"{self.net.name} has random weights (net.seed={self.cfg.net.get('seed')})"
+        if why:
+            line += f", for want of the trained ones: {why}; net.weights=FILE takes a copy of them"
+            say_once(line, logging.WARNING)
+            self.recorder.warnings.append(line)
+        elif self.net.random_weights:
+            say_once(line)
 
     @staticmethod
     def _device(name: str) -> torch.device:
@@ -92,10 +104,7 @@ class Services:
     @cached_property
     def net(self) -> Representation:
         """The representation."""
-        net = build(self.cfg.net, self.cfg.trust)
-        if net.random_weights:
-            say_once(f"{net.name} has random weights (net.seed={self.cfg.net.get('seed')})")
-        return net
+        return build(self.cfg.net, self.cfg.trust)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -73,10 +73,15 @@ class PythonNet(Representation):
             None if center is None else _per_channel("net.center", center, channels),
         )
         self.class_names = list(classes or [])
+        self._weights = None if weights is None else str(weights)
         self._model = _call(target).eval().cpu()
         keep_inputs(self._model)
         if weights is not None:
             adopt(self._model, load_checkpoint(weights), str(weights))
+
+    @property
+    def weights(self) -> str:
+        return self._weights or "as net.target returns them"
 
     def _measure(self, size: Size) -> dict[str, Layer]:
         found: dict[str, tuple[int, ...]] = {}

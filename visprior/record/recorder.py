@@ -17,6 +17,7 @@ from visprior import __version__
 from visprior.errors import UserError, one_line, shown, storage_line
 from visprior.gradient import measure
 from visprior.moment import Moment, Solution
+from visprior.net.representation import RANDOM, Representation
 from visprior.record.files import read_json, write_json
 from visprior.record.moment_file import load_moment, save_moment
 from visprior.record.picture import as_saved, save_png, to_bytes
@@ -38,6 +39,7 @@ class Recorder:
         self.cfg = cfg
         self.task = parts["task"]
         self.goes_on = goes_on
+        self.layer_words = str(cfg.layer)
         self.batch = 0
         self.failures: dict[str, str] = {}
         self.warnings: list[str] = []
@@ -57,6 +59,8 @@ class Recorder:
             "parts": parts,
             "task": parts["task"],
             "net": parts["net"],
+            "weights": None,
+            "why_random": "",
             "layer": OmegaConf.to_container(cfg.layer) if _is_node(cfg.layer) else cfg.layer,
             "device": cfg.device,
             "precision": cfg.precision,
@@ -90,6 +94,36 @@ class Recorder:
         log.warning(line)
         self.warnings.append(line)
 
+    def know(self, net: Representation) -> None:
+        """Note what the job's words come to: the layers' names, the weights (which may download).
+
+        Errors: UserError for an unknown layer.
+        """
+        asked: Any = self.run["layer"]
+        names = asked if isinstance(asked, list) else [asked]
+        if asked != "all" and all(isinstance(name, str) for name in names):
+            own = [net.resolved(name) for name in names]
+            self.run |= {"layer": own if names is asked else own[0], "layer_asked": asked}
+            self.layer_words = ", ".join(net.called(name) for name in names)
+        self.run |= {"model": net.name, "weights": net.weights}
+        self.run["why_random"] = net.why_random or self.run["why_random"]
+
+    @property
+    def random(self) -> bool:
+        """Whether the net has random weights."""
+        return self.run["weights"] == RANDOM
+
+    @property
+    def net_words(self) -> str:
+        """The net as titles have it: 'vgg19 (random weights)'."""
+        net = str(self.run["model"] if self.run["net"] == "torchvision" else self.run["net"])
+        return f"{net} (random weights)" if self.random else net
+
+    def mark(self, rows: list[dict[str, Any]]) -> None:
+        """Note with each image that the weights were random: its captions have it from there."""
+        for row in rows:
+            row |= {"weights": RANDOM} if self.random else {}
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """run.json before anything is computed, and of whatever ends what is done within."""
@@ -101,8 +135,13 @@ class Recorder:
             self._fail(error)
             raise
 
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken, earlier starts too."""
+        return self.seconds_before + time.perf_counter() - self.begun
+
     def _write_run(self) -> None:
-        self.run["seconds"] = self.seconds_before + time.perf_counter() - self.begun
+        self.run["seconds"] = self.seconds
         self.run["warnings"] = self.warnings
         write_json(self.folder / "run.json", self.run)
 
@@ -134,7 +173,7 @@ class Recorder:
     def announce(self, what: str, device: torch.device) -> None:
         """'inversion with vgg19, layer=relu2_2: 1 image of 224 x 224, 350 steps, on cpu'."""
         if not self.swept:
-            where = f"{self.task} with {self.run['net']}, layer={self.run['layer']}"
+            where = f"{self.task} with {self.net_words}, layer={self.layer_words}"
             log.info("%s: %s, on %s", where, what, device)
 
     def watch(self, solver: Solver, labels: list[str]) -> LoopWatch:
@@ -206,7 +245,9 @@ class Recorder:
         if self.keeps_tensors:
             save_state(self.folder / "preimages.safetensors", {"x": solution.x}, {})
         self.failures = {elements.labels[b]: why for b, why in solution.failures.items()}
-        summary = write_results(self.folder, solution, elements, rows, self.cfg.record.stretch)
+        self.mark(rows)
+        stretch, weights = self.cfg.record.stretch, self.run["weights"]
+        summary = write_results(self.folder, solution, elements, rows, stretch, weights)
         firsts = np.cumsum([s["steps"] for s in self.run["stages"][:-1]]).tolist()
         write_curves(self.folder, solution, rows, firsts)
         value = summary.get(main)
@@ -215,7 +256,7 @@ class Recorder:
         self.run["loop_seconds"] = solution.seconds
         if not self.is_part:
             if len(rows) > 1:
-                title = f"{self.task} with {self.run['net']}, {self.cfg.layer}"
+                title = f"{self.task} with {self.net_words}, {self.layer_words}"
                 write_sheet(self.folder, rows, main, title)
             self._say(summary, main, solution, len(rows))
         return float("nan") if value is None else float(value)

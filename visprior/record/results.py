@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from visprior.moment import Solution
+from visprior.net.representation import RANDOM
 from visprior.record.curves import write_curves_csv, write_curves_png
 from visprior.record.files import write_json
 from visprior.record.page import write_overview
@@ -18,9 +19,17 @@ Row = dict[str, Any]  # what is known of one image
 
 
 def write_results(
-    folder: Path, solution: Solution, elements: Any, rows: list[Row], stretch: bool
+    folder: Path,
+    solution: Solution,
+    elements: Any,
+    rows: list[Row],
+    stretch: bool,
+    weights: str | None = None,
 ) -> dict[str, Any]:
-    """Pictures and metrics.json, the names of the files added to the rows; returns the summary."""
+    """Pictures and metrics.json, the names of the files added to the rows; returns the summary.
+
+    weights: where the net has them from.
+    """
     x, targets = solution.x.detach().cpu().float(), elements.pictures
     settings = elements.settings or []
     for row, own in zip(rows, settings, strict=bool(settings)):
@@ -29,12 +38,13 @@ def write_results(
         tail = "" if len(rows) == 1 else f"_{row['label']}"
         target = None if targets is None else targets[b].float()
         drawing = elements.drawings[b] if elements.drawings else None
-        said = caption(row) if len(rows) > 1 else ""
+        said = with_note(caption(row) if len(rows) > 1 else "", row)
         _pictures(folder, x[b], target, row, tail, stretch, drawing, said)
         if target is not None and elements.originals:
             _target(folder, target, elements.originals, b, row)
     summary = summarise(rows, without=[k for own in settings for k in own])
     metrics = {"summary": summary, "images": rows, "original": _originals(elements)}
+    metrics |= {"weights": weights}
     write_json(folder / "metrics.json", metrics)
     return summary
 
@@ -99,7 +109,9 @@ def write_sheet(folder: Path, rows: list[Row], main: str, title: str) -> None:
     columns = _columns(len(rows))
     lines = [rows[i : i + columns] for i in range(0, min(len(rows), 256), columns)]
     cells = [[imread(folder / r.get("box", r["file"])) for r in line] for line in lines]
-    captions = [[f"{caption(r)}: {short(r.get(main))}" for r in line] for line in lines]
+    captions = [
+        [with_note(f"{caption(r)}: {short(r.get(main))}", r) for r in line] for line in lines
+    ]
     save_png(folder / "sheet.png", contact_sheet(cells, captions=captions))
     write_overview(folder, title, rows)
 
@@ -137,6 +149,16 @@ def short_key(key: str) -> str:
 
 def _plain(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"
+
+
+def note(row: Mapping[str, Any]) -> str:
+    """What must stand under a picture besides its numbers: that the weights were random."""
+    return "random weights" if row.get("weights") == RANDOM else ""
+
+
+def with_note(words: str, row: Mapping[str, Any]) -> str:
+    """A caption, and what must stand under the picture."""
+    return ", ".join(part for part in (words, note(row)) if part)
 
 
 def short(value: Any) -> str:

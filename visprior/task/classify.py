@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from visprior.errors import UserError, did_you_mean
 from visprior.member import member
+from visprior.meter import Meter
 from visprior.metric.agreement import Verdict, verdict
 from visprior.net.cut import Cut
 from visprior.net.representation import Representation
@@ -34,12 +35,13 @@ class Judge:
             raise UserError(f"{self.name} takes {self.net.channels} channels, not {x.shape[1]}")
         self._cut = cut = self._cut or self.net.cut(["logits"], s.device)
         logits = []
-        with torch.no_grad():
+        with torch.no_grad(), Meter(len(x), "picture", f"{self.name} classifies") as meter:
             for part in x.split(BATCH):
                 seen = part.to(s.device, torch.float32)
                 if seen.shape[2:] != self.net.size:
                     seen = F.interpolate(seen, self.net.size, mode="bicubic", antialias=True)
                 logits.append(cut(seen.clamp(0, 255))["logits"].flatten(1).cpu())
+                meter.add(len(part))
         return verdict(torch.cat(logits), k)
 
 
@@ -88,6 +90,11 @@ class Panel:
         wanted = elements.classes or elements.originals
         self.s = s
         self.judges = judges(s) if wanted else []
+        for judge in self.judges:
+            if judge.net.random_weights:
+                why = f" ({judge.net.why_random})" if judge.net.why_random else ""
+                line = f"{judge.net.name} has random weights{why}: what it sees means nothing"
+                s.recorder.warn(f"metric.classify_with: {line}")
         if not self.judges:
             return
         self.names = self.judges[0].net.class_names

@@ -33,6 +33,9 @@ class OtherErrors:
             if net.channels != s.net.channels:
                 takes = f"takes {net.channels} channels, the run's net {s.net.channels}"
                 raise UserError(f"metric.error_in.{name}: {net.name} {takes}")
+            if net.why_random:
+                random = f"{net.name} has random weights ({net.why_random})"
+                s.recorder.warn(f"metric.error_in.{name}: {random}")
             self.cuts[str(name)] = layer, net.cut([layer], s.device, s.dtype, s.size)
         self.targets = elements.pictures
 

@@ -28,6 +28,7 @@ class Trail:
     """What the passes of one way did."""
 
     steps: list[int] = field(default_factory=list)  # taken in each pass
+    seconds: float = 0.0  # of all passes together, those of earlier starts too
     failures: list[str] = field(default_factory=list)
 
 
@@ -106,6 +107,7 @@ class Way:
             tensors, meta = load_state(left)
             self.s.recorder.bar.pass_over(planned)
             trail.steps.append(int(meta["steps"]))
+            trail.seconds += part.recorder.seconds_before
             return self.s.to_device(tensors["z"])
         with part.recorder.running():
             solution, band = self._run(part, z)
@@ -118,6 +120,7 @@ class Way:
         self._leave(part, solution, z, taken)
         self.s.recorder.bar.pass_over(planned - solution.steps)
         trail.steps.append(taken)
+        trail.seconds += part.recorder.seconds
         trail.failures += list(solution.failures.values())[:1]
         return z
 

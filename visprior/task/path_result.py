@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from visprior.errors import UserError, shown
+from visprior.meter import duration
 from visprior.record.files import write_bytes
 from visprior.record.film import Film, film_frames, film_strip
 from visprior.record.measured import say, write_measured
@@ -47,7 +48,7 @@ def write_path(
     measured = {"activation": a, "activation_unclipped": unclipped, "straight": line}
     save_state(where / "pivots.safetensors", {"x": x} | measured, {})
     stops = np.cumsum([0, *(len(link.x) - 1 for link in links)]).tolist()
-    title = f"{s.net.name}, {s.cfg.layer}, {name}"
+    title = f"{s.recorder.net_words}, {s.recorder.layer_words}, {name}"
     film = Film(title, x, a.numpy(), line.numpy(), dict(zip(stops, names, strict=True)))
     _write_activations(where / "activations.csv", film, unclipped, lengths(x))
     save_png(where / "strip.png", film_strip(film))
@@ -82,6 +83,7 @@ def _row(
         "pairs_reached": sum(pair["reaches_lower_end"] for pair in pairs),
         "frames": len(film.x),
         "steps": sum(sum(link.trail.steps) for link in links),
+        "seconds": sum(link.trail.seconds for link in links),
         "starts": dict(zip(names, ends.tolist(), strict=True)),
         "pairs": pairs,
     }
@@ -123,7 +125,7 @@ def finish_paths(s: Services, paths: list[Path], video: bool, curve: bool, mirro
     s.recorder.bar.close()
     rows = [path.row for path in paths]
     good = [row for row in rows if row["status"] == "ok"] or rows
-    keys = ("lowest", "lowest_unclipped", "lowest_start", "straight", "frames", "steps")
+    keys = ("lowest", "lowest_unclipped", "lowest_start", "straight", "frames", "steps", "seconds")
     keys = (*keys, "pairs_reached")
     summary = {"n": len(good)} | {k: sum(row[k] for row in good) / len(good) for k in keys}
     value = write_measured(s.recorder, summary, rows, "lowest")
@@ -145,11 +147,16 @@ def finish_paths(s: Services, paths: list[Path], video: bool, curve: bool, mirro
 
 
 def _words(rows: list[dict[str, Any]]) -> str:
-    """'421 frames, lowest activation 2.31 (start images 2.2, straight line 0.4)'."""
+    """'421 frames, lowest activation 2.3 (start images 2.2, straight line 0.4); 700 steps in 90 s'.
+
+    Steps and seconds are the band's: those of the start images are in their own run.json.
+    """
     frames = sum(row["frames"] for row in rows)
     low, start, line = (min(row[k] for row in rows) for k in ("lowest", "lowest_start", "straight"))
     words = f"(start images {start:.3g}, straight line {line:.3g})"
-    return f"{frames} frames, lowest activation {low:.3g} {words}"
+    steps, seconds = (sum(row[k] for row in rows) for k in ("steps", "seconds"))
+    taken = f"{steps} steps in {duration(seconds)}"
+    return f"{frames} frames, lowest activation {low:.3g} {words}; {taken}"
 
 
 def _tidy(folder: File) -> None:
@@ -178,4 +185,5 @@ def _write_page(s: Services, paths: list[Path], video: bool) -> None:
         parts.append(table([c.replace("_", " ") for c in columns], cells))
         files = ("activations.csv", "pivots.safetensors")
         parts.append("<p>" + " · ".join(f"<a href='{base}{f}'>{f}</a>" for f in files) + "</p>")
-    write_page(s.folder / "index.html", f"{s.net.name}, {s.cfg.layer}: paths", "\n".join(parts))
+    title = f"{s.recorder.net_words}, {s.recorder.layer_words}: paths"
+    write_page(s.folder / "index.html", title, "\n".join(parts))
