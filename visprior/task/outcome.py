@@ -1,5 +1,6 @@
 """What is measured on the results of a task, one row an image."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -51,6 +52,20 @@ def activation_rows(
     for b, row in enumerate(rows):
         row |= {name: float(value[b]), "tv": float(variation[b])}
     return rows
+
+
+def crop_rows(
+    s: Services,
+    solution: Solution,
+    objective: Any,
+    cut: Callable,
+    rows: list[dict[str, Any]],
+    name: str,
+) -> None:
+    """The same measure of the centre crop of octaves, which the network has seen in the run."""
+    if solution.crop is not None:
+        for row, value in zip(rows, s.measure(objective, solution.crop, cut), strict=True):
+            row[f"{name}_crop"] = float(value)
 
 
 def window_rows(s: Services, x: Tensor, rows: list[dict[str, Any]], box: Box) -> None:
