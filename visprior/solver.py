@@ -190,9 +190,14 @@ class Solver:
         return Moment(m.step, z, good, m.alive, m.bad_step, m.bad_term, state, m.history)
 
     def fit(self, x: Tensor, canvas: tuple[int, int], ratio: float = 1.0) -> Tensor:
-        """Resample by a ratio (bicubic), then crop or pad to a canvas around the centre."""
+        """Resample by a ratio (bicubic), then crop or pad to a canvas around the centre.
+
+        An octave fills its canvas: rounding its sides must not leave it a line of margin.
+        """
         if ratio != 1:
             size = [round(n * ratio) for n in x.shape[-2:]]
+            if ratio > 1:
+                size = [max(n, side) for n, side in zip(size, canvas, strict=True)]
             x = F.interpolate(x, size=size, mode="bicubic", align_corners=False)
         return on_canvas(x, canvas, self.fill)
 
