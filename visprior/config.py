@@ -30,7 +30,7 @@ def stages(name: str, other: str) -> ListConfig:
     """
     folder = Path(config_dir()) / "schedule"
     known = (folder / f"{name}.yaml").is_file()
-    return OmegaConf.load(folder / f"{name if known else other}.yaml").schedule.stages
+    return OmegaConf.load(folder / f"{name if known else other}.yaml").stages
 
 
 def figure_layers(net: str, kind: str, *, _root_: Any = None) -> str:

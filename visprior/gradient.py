@@ -115,7 +115,8 @@ class Gradient:
         if redirected:
             self.cut.redirect = True  # pyright: ignore[reportFunctionMemberAccess]
         for rows, _ in self.chunks(len(z), self.rescue):
-            x = self.param.decode(z[rows]).detach().requires_grad_()
+            x = self._framed(self.param.decode(z[rows]), t.of(rows), self.regularizers, rng, stage)
+            x = x.detach().requires_grad_()
             seen = x
             for r in active.values():
                 seen = r.perturb(seen, t.of(rows), rng)
@@ -131,8 +132,8 @@ class Gradient:
         self, z: Tensor, t: Progress, active: dict[str, Regularizer], rng: Streams, stage: Stage
     ) -> tuple[Tensor, Tensor, Features]:
         z = z.detach().requires_grad_()
-        x = self.param.decode(z)
-        leaf = z if self.param.identity else x.detach().requires_grad_()
+        x = self._framed(self.param.decode(z), t, active, rng, stage)
+        leaf = z if x is z else x.detach().requires_grad_()
         seen = leaf
         for r in active.values():
             seen = r.perturb(seen, t, rng)
@@ -140,13 +141,22 @@ class Gradient:
         data, measure = self.objective(phi, t)
         energies = {k: r.energy(leaf, phi, t) for k, r in active.items() if acts(r, "energy")}
         g = self._differentiate(leaf, data, list(energies.values()), active, t)
-        if not self.param.identity:
+        if x is not z:
             (g,) = torch.autograd.grad(x, z, g)
         zero = torch.zeros_like(data)
         values = [energies.get(k) for k in self.energies]
         rows = [data, measure, *(zero if v is None else v for v in values)]
         terms = torch.stack([r.detach() for r in rows])
         return g, terms.to(z), {k: phi[k].detach() for k in self.kept}
+
+    @staticmethod
+    def _framed(
+        x: Tensor, t: Progress, active: dict[str, Regularizer], rng: Streams, stage: Stage
+    ) -> Tensor:
+        """The part of the canvas that this step is about; x itself where that is all of it."""
+        for r in active.values():
+            x = r.window(x, t, rng, stage)
+        return x
 
     def _features(self, seen: Tensor, precision: str) -> Features:
         if precision != "bf16":

@@ -25,7 +25,7 @@ class Moment:
 class Solution:
     """What the loop returns."""
 
-    x: Tensor  # (B, C, h, w): the network's input, margins cut off
+    x: Tensor  # (B, C, h, w): the network's input, margins cut off; of octaves the canvas, resized
     terms: list[str]
     history: Tensor  # (steps done, terms, B) on the CPU
     alive: Tensor  # (B,) on the CPU
@@ -34,3 +34,5 @@ class Solution:
     seconds: float = 0.0
     steps: int = 0
     moment: Moment | None = None  # where the run stands, for going on
+    canvas: Tensor | None = None  # (B, C, H, W), of octaves: the whole image, larger than x
+    crop: Tensor | None = None  # (B, C, h, w), of octaves: its centre

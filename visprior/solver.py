@@ -1,6 +1,6 @@
 """The loop: one energy, one iteration, for every task.
 
-x = decode(z);  seen = perturb*(x);  g = precondition*(d data(seen)/dx) + d sum(energies)/dx
+x = window(decode(z));  seen = perturb*(x);  g = precondition*(d data(seen)/dx) + d sum(energies)/dx
 g = force*(J_decode^T g);  z = update(z, g);  z = settle(after_update*(z));  z = encode(project*(x))
 """
 
@@ -141,7 +141,7 @@ class Solver:
             new, state = self.optimizer.update(z, g, m.optimizer, self._step_size(stage, t, z), t)
             for r in active.values():
                 new = r.after_update(new, phi, t)
-            new = self._project(self.param.settle(new), z, t, active)
+            new = self._project(self.param.settle(new), z, t, active, stage)
             good = torch.where(m.alive[:, None, None, None], z, m.good)
             new = torch.where(m.alive[:, None, None, None], new, good)
         return Moment(m.step + 1, new, good, m.alive, m.bad_step, m.bad_term, state, m.history)
@@ -151,13 +151,16 @@ class Solver:
         return size * self.size[0] * self.size[1] if self.per_pixel else size
 
     def _project(
-        self, new: Tensor, old: Tensor, t: Progress, active: dict[str, Regularizer]
+        self, new: Tensor, old: Tensor, t: Progress, active: dict[str, Regularizer], stage: Stage
     ) -> Tensor:
-        projectors = [r for r in active.values() if acts(r, "project") or acts(r, "confine")]
+        parts = active.values()
+        projectors = [r for r in parts if acts(r, "project") or acts(r, "confine")]
         if not projectors:
             return new
         x = self.param.decode(new)
-        for r in projectors:
+        for r in parts:
+            x = r.window(x, t, self.streams, stage)
+        for r in sorted(projectors, key=lambda r: r.projects_last):
             x = r.project(x, t)
         for r in projectors:
             x = r.confine(x, self.param.decode(old), t, self.streams)
@@ -187,17 +190,30 @@ class Solver:
         return Moment(m.step, z, good, m.alive, m.bad_step, m.bad_term, state, m.history)
 
     def fit(self, x: Tensor, canvas: tuple[int, int], ratio: float = 1.0) -> Tensor:
-        """Resample by a ratio (bicubic), then crop or pad to a canvas around the centre."""
+        """Resample by a ratio (bicubic), then crop or pad to a canvas around the centre.
+
+        An octave fills its canvas: rounding its sides must not leave it a line of margin.
+        """
         if ratio != 1:
             size = [round(n * ratio) for n in x.shape[-2:]]
+            if ratio > 1:
+                size = [max(n, side) for n, side in zip(size, canvas, strict=True)]
             x = F.interpolate(x, size=size, mode="bicubic", align_corners=False)
         return on_canvas(x, canvas, self.fill)
+
+    def _picture(self, m: Moment) -> tuple[int, int]:
+        """Height and width of the image without margins of jitter; octaves have a larger one."""
+        stage = self.stages[self.progress(max(m.step - 1, 0)).stage]
+        margins = (r.margin(stage) for r in self.active(stage).values() if acts(r, "window"))
+        margin = sum(margins)
+        return self.size[0] + margin, self.size[1] + margin
 
     def solution(self, m: Moment) -> Solution:
         """The images so far, without margins, and what there is to say of them."""
         finite = torch.isfinite(m.z.sum((1, 2, 3)))
         z = torch.where(finite[:, None, None, None], m.z, m.good)
-        x = on_canvas(self.param.decode(z), self.size, self.fill)
+        picture = on_canvas(self.param.decode(z), self._picture(m), self.fill).detach()
+        octave = tuple(picture.shape[-2:]) != tuple(self.size)
         names = [*self.gradient.terms, "the gradient"]
         failures = {
             b: f"{names[int(m.bad_term[b])]} was not finite at step {step}"
@@ -207,7 +223,9 @@ class Solver:
         for b in torch.nonzero(~finite).flatten().tolist():
             failures.setdefault(b, f"the image was not finite after step {m.step - 1}")
         return Solution(
-            x=x.detach(),
+            x=_resized(picture, self.size) if octave else picture,
+            canvas=picture if octave else None,
+            crop=on_canvas(picture, self.size, self.fill) if octave else None,
             terms=list(self.gradient.terms),
             history=m.history[: m.step].cpu(),
             alive=(m.alive & finite).cpu(),
@@ -215,3 +233,8 @@ class Solver:
             steps=m.step,
             moment=m,
         )
+
+
+def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images as a network would be given them: resized like a photograph."""
+    return F.interpolate(x, size=size, mode="bicubic", antialias=True, align_corners=False)

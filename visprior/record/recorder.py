@@ -107,6 +107,7 @@ class Recorder:
             self.layer_words = ", ".join(net.called(name) for name in names)
         self.run |= {"model": net.name, "weights": net.weights}
         self.run["why_random"] = net.why_random or self.run["why_random"]
+        self._write_run()  # whoever resumes this run takes the same weights
 
     @property
     def random(self) -> bool:

@@ -40,6 +40,8 @@ def write_results(
         drawing = elements.drawings[b] if elements.drawings else None
         said = with_note(caption(row) if len(rows) > 1 else "", row)
         _pictures(folder, x[b], target, row, tail, stretch, drawing, said)
+        if solution.canvas is not None and solution.crop is not None:
+            _octave(folder, solution.canvas[b], solution.crop[b], row, tail, stretch)
         if target is not None and elements.originals:
             _target(folder, target, elements.originals, b, row)
     summary = summarise(rows, without=[k for own in settings for k in own])
@@ -71,6 +73,14 @@ def _pictures(
     if "receptive_box" in row:
         row["box"] = f"box{tail}.png"
         save_png(folder / row["box"], draw_box(array, tuple(row["receptive_box"])))
+
+
+def _octave(folder: Path, canvas: Tensor, crop: Tensor, row: Row, tail: str, stretch: bool) -> None:
+    """The whole canvas as the pre-image, and its centre of the size of the network's input."""
+    array, row["clipped"] = to_bytes(canvas, stretch)
+    save_png(folder / row["file"], array)
+    row["crop"] = f"preimage_crop{tail}.png"
+    save_png(folder / row["crop"], to_bytes(crop, stretch)[0])
 
 
 def _target(folder: Path, target: Tensor, originals: list[str], b: int, row: Row) -> None:

@@ -6,7 +6,7 @@ from visprior.launch import launch
 from visprior.services import Services
 from visprior.task.classify import Panel
 from visprior.task.objective import Likeness
-from visprior.task.outcome import activation_rows, measure
+from visprior.task.outcome import activation_rows, crop_rows, measure
 
 
 class Caricature:
@@ -35,5 +35,6 @@ class Caricature:
         solution = launch(s, objective, elements, self.start, cut, regularizers)
         likeness = measure(s, objective, solution.x, cut)
         rows = activation_rows(s, solution, elements, likeness)
+        crop_rows(s, solution, objective, cut, rows, "likeness")
         panel.add(rows, s.saved(solution.x))
         return s.recorder.results(solution, elements, rows, "likeness")

@@ -12,7 +12,7 @@ from visprior.services import Services
 from visprior.task.classify import Panel
 from visprior.task.objective import FeatureDistance, channel_axis
 from visprior.task.other_errors import OtherErrors
-from visprior.task.outcome import inversion_rows, measure, window_rows
+from visprior.task.outcome import crop_rows, inversion_rows, measure, window_rows
 
 HALVES = ["first_half", "second_half"]
 
@@ -62,6 +62,7 @@ class Inversion:
         solution = launch(s, objective, elements, self.start, cut, regularizers)
         error = measure(s, objective, solution.x, cut)
         rows = inversion_rows(s, solution, elements, error)
+        crop_rows(s, solution, objective, cut, rows, "error")
         panel.add(rows, s.saved(solution.x))
         others.add(rows, solution.x)
         if self.window:

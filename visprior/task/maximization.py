@@ -24,7 +24,7 @@ from visprior.task.direction import (
 from visprior.task.maximum import find_maxima
 from visprior.task.mosaic import mosaic_terms
 from visprior.task.objective import Activation
-from visprior.task.outcome import activation_rows, measure
+from visprior.task.outcome import activation_rows, crop_rows, measure
 from visprior.task.term import SCORES, Term, one_hot
 
 PLACES = ["mean", "centre", "mosaic"]
@@ -110,6 +110,7 @@ class Maximization:
         value = measure(s, objective, solution.x, cut)
         self._advise(s, solution, value.unclipped, objective.layers[0])
         rows = activation_rows(s, solution, elements, value)
+        crop_rows(s, solution, objective, cut, rows, "activation")
         panel.add(rows, s.saved(solution.x))
         return s.recorder.results(solution, elements, rows, "activation")
 

@@ -82,6 +82,20 @@ def activation_rows(
     return rows
 
 
+def crop_rows(
+    s: Services,
+    solution: Solution,
+    objective: Any,
+    cut: Callable,
+    rows: list[Row],
+    name: str,
+) -> None:
+    """The same measure of the centre crop of octaves, which the network has seen in the run."""
+    if solution.crop is not None:
+        for row, value in zip(rows, s.measure(objective, s.saved(solution.crop), cut), strict=True):
+            row[f"{name}_crop"] = float(value)
+
+
 def window_rows(s: Services, x: Tensor, rows: list[Row], box: Box) -> None:
     """Share of the picture's energy in the receptive field, and the side that holds 95 %."""
     x = s.saved(x).cpu().double()
