@@ -347,6 +347,10 @@ BAD = [
     ("task.drop=3", "task.drop must be two numbers >= 0, got 3"),
     ("task.drop=[1,b]", "task.drop must be two numbers >= 0"),
     ("task.band.spring=stiff", "task.band.spring must be null or a number >= 0, got stiff"),
+    (
+        "task.band.spring=2",
+        r"spring=2 is too stiff for steps of 0.255.*0.5 / step_size = 1.96 at most",
+    ),
     ("task.where=5", "where=5: 2 has positions"),
     ("task.pivots=0", "task.pivots must be a whole number >= 1"),
     ("task.band.tangent=up", "task.band.tangent=up is not known"),

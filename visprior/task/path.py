@@ -11,7 +11,7 @@ from visprior.regularizer.band import Band
 from visprior.services import Services
 from visprior.task.direction import axis_of, chosen_channels, place_of
 from visprior.task.path_band import Way
-from visprior.task.path_plan import Feature, pass_stages
+from visprior.task.path_plan import Feature, check_spring, pass_stages
 from visprior.task.path_result import Path as Found
 from visprior.task.path_result import finish_paths, write_path
 from visprior.task.path_starts import Made, Start, batches_of, make_starts, plan_starts
@@ -97,6 +97,7 @@ class Path:
         channels, names = chosen_channels(s, layer)
         for name in self.relative:
             choice("task.relative", name, [str(k) for k in s.cfg.regularizer])
+        check_spring(s, self.band)
         place = place_of(layer, self.where)
         task = {"where": self.where, "score": self.score}
         plan = plan_starts(s, self.starts, self.start_steps, task, self.diversity)

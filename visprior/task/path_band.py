@@ -46,7 +46,9 @@ class Link:
 def sags(a: Tensor, every: int, drop: tuple[float, float]) -> bool:
     """Whether an image put between two pivots is less active than both, by more than `drop`.
 
-    a: activations along the path, (n,); each `every`-th is a pivot's.
+    Less active than both, as in Schürmeyer's algorithm 2 and program: her text has "lower than one
+    of the neighboring original pivots", as is nearly any image between two unlike pivots. a:
+    activations along the path, (n,); each `every`-th is a pivot's.
     """
     left = a[:-1:every].repeat_interleave(every)
     right = a[every::every].repeat_interleave(every)
