@@ -17,6 +17,7 @@ class Sweep(NamedTuple):
 
     keys: list[str]
     values: list[dict[str, str]]  # a job each, in the order of the jobs
+    fixed: dict[str, str]  # keys that every job was given with the same value
 
 
 class Layout(NamedTuple):
@@ -45,7 +46,8 @@ def find_sweep(jobs: Sequence[Job]) -> Sweep:
     if "image" in swept:
         used = _pictures(jobs, values)
         values = [v | {"image": used.get(v["image"], v["image"])} for v in values]
-    return Sweep(swept, [{key: v.get(key, "") for key in swept} for v in values])
+    fixed = {key: jobs[0].overrides[key] for key in keys if key not in [*swept, *partly]}
+    return Sweep(swept, [{key: v.get(key, "") for key in swept} for v in values], fixed)
 
 
 def _pictures(jobs: Sequence[Job], values: Sequence[dict[str, str]]) -> dict[str, str]:
@@ -91,15 +93,19 @@ def report_settings(jobs: Sequence[Job]) -> dict[str, Any]:
 
 
 def lay_out(sweep: Sweep, rows: Sequence[str] | None, columns: Sequence[str] | None) -> Layout:
-    """Cells by row and column values; by default the last key goes across, all others down."""
-    rows, columns = _known(rows, "rows", sweep.keys), _known(columns, "columns", sweep.keys)
+    """Cells by row and column values; by default the last key goes across, all others down.
+
+    An axis that names a key of one value has it too: net=hog is a sweep over net cut short.
+    """
+    rows, columns = _known(rows, "rows", sweep), _known(columns, "columns", sweep)
     if columns is None:
         free = [key for key in sweep.keys if key not in (rows or [])]
         columns = free[-1:] if rows is None else free
     if rows is None:
         rows = [key for key in sweep.keys if key not in columns]
     cells: dict[tuple[Values, Values], list[int]] = {}
-    for i, values in enumerate(sweep.values):
+    for i, varying in enumerate(sweep.values):
+        values = sweep.fixed | varying
         at = tuple(values[k] for k in rows), tuple(values[k] for k in columns)
         cells.setdefault(at, []).append(i)
     down = list(dict.fromkeys(row for row, _ in cells))
@@ -107,16 +113,17 @@ def lay_out(sweep: Sweep, rows: Sequence[str] | None, columns: Sequence[str] | N
     return Layout(rows, columns, down, across, cells)
 
 
-def _known(keys: Sequence[str] | None, what: str, swept: Sequence[str]) -> list[str] | None:
-    """The keys that were swept. A report must not fail over one that was not."""
+def _known(keys: Sequence[str] | None, what: str, sweep: Sweep) -> list[str] | None:
+    """The keys that the jobs were given. A report must not fail over one that they were not."""
     if keys is None:
         return None
+    given = [*sweep.keys, *sweep.fixed]
     for key in keys:
-        if key not in swept:
+        if key not in given:
             logging.getLogger("visprior").warning(
-                "report.%s: '%s' was not swept%s", what, key, did_you_mean(key, swept)
+                "report.%s: '%s' was not swept%s", what, key, did_you_mean(key, sweep.keys)
             )
-    return [key for key in keys if key in swept]
+    return [key for key in keys if key in given]
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:

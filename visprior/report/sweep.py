@@ -61,7 +61,12 @@ def _table(folder: Path, jobs: Sequence[Job], layout: Layout, settings: dict[str
     known = [metric for metric in metrics if any(metric in job.summary for job in jobs)]
     if not known:
         return ""
-    found = tabulate(jobs, layout, known, settings.get("reference") or [])
+    absent = set(metrics) - set(known)
+    lines = [
+        {k: v for k, v in line.items() if k not in absent}
+        for line in settings.get("reference") or []
+    ]
+    found = tabulate(jobs, layout, known, lines)
     write_table(folder / "table.csv", found)
     bars = write_bars(folder / "table.png", found, known)
     return table_html(found) + f"<div class='plots'>{thumbnail_of(bars, folder, 480)}</div>"

@@ -36,11 +36,12 @@ class Maximization:
     where: mean over positions, centre, [row, column], or mosaic (the paper's layout: many filters
     in one image). 1/Z = 10^4 / (M rho^2) for one position, with rho the receptive field and M the
     largest response, and 10^4 H W / (M rho^4) for a mean over positions, which weighs it as a
-    tiling by receptive fields would. C = 6 shows every class of the nets that ship; the paper's
-    figures have 1, with which textures stay grey there. M: a number, or auto: from `statistics` (a
-    file or folder of task=statistics), those that ship with the net, or else measured on the
-    built-in photographs. scale: paper as above, or none: Z = 1, the bare activation (lucid,
-    Schürmeyer 2020).
+    tiling by receptive fields would; there rho counts as the image's side at most, or the classes
+    of small images would hardly weigh (centre has the paper's weight of a logit). C = 6 shows every
+    class of the nets that ship; the paper's figures have 1, with which textures stay grey there. M:
+    a number, or auto: from `statistics` (a file or folder of task=statistics), those that ship with
+    the net, or else measured on the built-in photographs. scale: paper as above, or none: Z = 1,
+    the bare activation (lucid, Schürmeyer 2020).
     score: logit, probability or log_probability, for class layers. terms: a weighted sum instead
     of `channel`: a list of {layer, channel | direction | between, weight, where, power}.
 
