@@ -45,6 +45,14 @@ def path(tiny, go, photographs):
     return path
 
 
+HEADINGS = "frame,start,activation,straight,distance,activation_unclipped"
+
+
+def shown(x: torch.Tensor) -> torch.Tensor:
+    """The frames of a film, as the net of these tests sees them."""
+    return x.float().round().clamp(0, 255).double() / 255 - 128 / 255
+
+
 def picture(folder: str, i: int) -> torch.Tensor:
     array = np.asarray(Image.open(f"{folder}/p{i}.png"))
     return torch.from_numpy(array.transpose(2, 0, 1).astype(np.float64))
@@ -59,7 +67,7 @@ def test_the_thesis_numbers_give_421_frames(path, photographs):
     expected = torch.lerp(picture(photographs, 3), picture(photographs, 4), 10 / 84)
     torch.testing.assert_close(tensors["x"][3 * 84 + 10], expected)
     lines = (out / "activations.csv").read_text().splitlines()
-    assert len(lines) == 422 and lines[0] == "frame,start,activation,straight,distance"
+    assert len(lines) == 422 and lines[0] == HEADINGS
     assert lines[1 + 84].startswith("84,p1,")
     assert (
         rows[0]["lowest"]
@@ -383,7 +391,7 @@ def test_logarithms_of_probabilities_are_activations_too(path):
     score = ["task.score=log_probability", "net.target=tiny_nets:Colours", "layer=logits"]
     score += ["task.passes=0", "task.pivots=2"]
     _, rows, tensors = path(*score, "precision=fp64")
-    means = (tensors["x"].double() / 255 - 128 / 255).mean((2, 3))  # the logits of that net
+    means = shown(tensors["x"]).mean((2, 3))  # the logits of that net
     expected = means.log_softmax(1)[:, 2]
     torch.testing.assert_close(tensors["activation"].double(), expected, atol=1e-6, rtol=0)
     assert rows[0]["lowest"] < 0
@@ -394,10 +402,26 @@ def test_logarithms_of_probabilities_are_activations_too(path):
 def test_the_activation_at_one_place(path):
     _, _, tensors = path("task.where=[1,4]", "task.passes=0", "task.pivots=2", "precision=fp64")
     with torch.no_grad():
-        features = the_net().double()(tensors["x"].double() / 255 - 128 / 255)
-    torch.testing.assert_close(
-        tensors["activation"].double(), features[:, 2, 1, 4], atol=1e-5, rtol=0
-    )
+        for name, x in (("", shown(tensors["x"])), ("_unclipped", tensors["x"] / 255 - 128 / 255)):
+            expected = the_net().double()(x.double())[:, 2, 1, 4]
+            found = tensors[f"activation{name}"].double()
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_a_path_says_how_active_its_frames_are(path):
+    """A band raised far outside 0..255 loses most of its activation in a film, which is said."""
+    large = ["task.passes=1", "task.pivots=3", "task.insert=0", "task.band.stop=false"]
+    large += ["regularizer=[]", "schedule.steps=20", "schedule.step_size=1e5"]
+    out, (row,), tensors = path(*large, "precision=fp64")
+    with torch.no_grad():
+        features = the_net().double()(shown(tensors["x"])).mean((2, 3))[:, 2]
+    torch.testing.assert_close(tensors["activation"].double(), features, atol=1e-6, rtol=0)
+    assert row["lowest"] == pytest.approx(float(features.min()), abs=1e-6)
+    assert row["lowest_unclipped"] == pytest.approx(float(tensors["activation_unclipped"].min()))
+    assert tensors["activation_unclipped"].max() > 2 * tensors["activation"].max()
+    about = read_json(out / "run.json")
+    assert about["main"]["value"] == row["lowest"]
+    assert "frame 2 most: activation" in about["warnings"][0]
 
 
 def test_a_path_that_ended_just_before_it_was_finished(path, tmp_path):

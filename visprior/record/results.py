@@ -33,12 +33,12 @@ def write_results(
     x, targets = solution.x.detach().cpu().float(), elements.pictures
     settings = elements.settings or []
     for row, own in zip(rows, settings, strict=bool(settings)):
-        row |= own | {"differs": ", ".join(f"{short_key(k)}={_plain(v)}" for k, v in own.items())}
+        row["differs"] = ", ".join(f"{short_key(k)}={_plain(v)}" for k, v in own.items())
     for b, row in enumerate(rows):
         tail = "" if len(rows) == 1 else f"_{row['label']}"
         target = None if targets is None else targets[b].float()
         drawing = elements.drawings[b] if elements.drawings else None
-        said = with_note(caption(row) if len(rows) > 1 else "", row)
+        said = with_note(caption(row, "\n") if len(rows) > 1 else "", row)
         _pictures(folder, x[b], target, row, tail, stretch, drawing, said)
         if solution.canvas is not None and solution.crop is not None:
             _octave(folder, solution.canvas[b], solution.crop[b], row, tail, stretch)
@@ -119,11 +119,14 @@ def write_sheet(folder: Path, rows: list[Row], main: str, title: str) -> None:
     columns = _columns(len(rows))
     lines = [rows[i : i + columns] for i in range(0, min(len(rows), 256), columns)]
     cells = [[imread(folder / r.get("box", r["file"])) for r in line] for line in lines]
-    captions = [
-        [with_note(f"{caption(r)}: {short(r.get(main))}", r) for r in line] for line in lines
-    ]
+    captions = [[with_note(_lines(r, main), r) for r in line] for line in lines]
     save_png(folder / "sheet.png", contact_sheet(cells, captions=captions))
     write_overview(folder, title, rows)
+
+
+def _lines(row: Row, main: str) -> str:
+    """What stands under a picture: which it is, and its main metric."""
+    return "\n".join([caption(row, "\n"), f"{main} {short(row.get(main))}"])
 
 
 def summarise(rows: list[Row], without: Sequence[str] = ()) -> dict[str, Any]:
@@ -146,9 +149,9 @@ def summarise(rows: list[Row], without: Sequence[str] = ()) -> dict[str, Any]:
     return summary
 
 
-def caption(row: Mapping[str, Any]) -> str:
+def caption(row: Mapping[str, Any], between: str = ", ") -> str:
     """What tells an image from the others of its run: 'astronaut_seed0, tv.weight=0.1'."""
-    return ", ".join(str(row[key]) for key in ("label", "differs") if row.get(key))
+    return between.join(str(row[key]) for key in ("label", "differs") if row.get(key))
 
 
 def short_key(key: str) -> str:

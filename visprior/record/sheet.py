@@ -60,7 +60,7 @@ def comparison(
         absolute_difference(target, seen),
     ]
     words: list[str] = list(PANELS)
-    words[1] += f": {said}" if said else ""
+    words[1] += f"\n{said}" if said else ""
     if drawing is not None:
         panels.insert(1, drawing)
         words = [words[0], "its features", *words[1:]]

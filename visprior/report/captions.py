@@ -7,7 +7,7 @@ from pathlib import Path
 from visprior.errors import did_you_mean
 from visprior.net.representation import RANDOM
 from visprior.report.jobs import Job
-from visprior.report.plan import Plan
+from visprior.report.plan import MOST_NAMED, Plan, shared_captions
 
 _FILES = ("file", "box", "comparison")  # keys of an image that name its pictures
 
@@ -54,6 +54,16 @@ def with_weights(plan: Plan, jobs: Sequence[Job]) -> Plan:
             words = [own, "random weights" if said else None]
             captions[r].append(", ".join(w for w in words if w) or None)
     return plan._replace(captions=captions)
+
+
+def in_each_cell(plan: Plan, jobs: Sequence[Job]) -> str:
+    """A line that names the pictures of a cell in their order, where each cell has the same.
+
+    '' where a cell holds one picture, which its row and column name, or too many to name.
+    """
+    names = shared_captions(jobs, MOST_NAMED)
+    sizes = {len(cell) for row in plan.cells for cell in row}
+    return f"in each cell: {'; '.join(names)}" if names and len(names) in sizes else ""
 
 
 def _values(jobs: Sequence[Job], metric: str) -> dict[Path | None, float]:

@@ -9,7 +9,7 @@ from visprior.errors import RunFailed, shown
 from visprior.record.page import picture as thumbnail_of
 from visprior.record.picture import save_png
 from visprior.report.bars import write_bars
-from visprior.report.captions import captioned, with_weights
+from visprior.report.captions import captioned, in_each_cell, with_weights
 from visprior.report.jobs import Job, read_jobs
 from visprior.report.layout import Layout, Sweep, find_sweep, lay_out, report_settings, short_names
 from visprior.report.overview import write_index
@@ -39,8 +39,9 @@ def report(folder: Path) -> list[Job]:
     if caption := settings.get("caption"):
         plan = captioned(plan, drawn, str(caption))
     plan = with_weights(plan, drawn)
+    named = "\n".join(filter(None, (title, in_each_cell(plan, drawn))))
     height = int(settings.get("height") or USUAL)
-    save_png(folder / "sheet.png", draw_sheet(plan, title, height))
+    save_png(folder / "sheet.png", draw_sheet(plan, named, height))
     plots = write_plots(folder / "plots", jobs, sweep)
     tabulated = _table(folder, jobs, layout, settings)
     index = write_index(folder, jobs, sweep, title, plots, tabulated)

@@ -111,6 +111,7 @@ def _rows(
     rows: list[Row] = []
     for b, label in enumerate(elements.labels):
         row: Row = {"label": label, "seed": elements.seeds[b]}
+        row |= elements.settings[b] if elements.settings else {}
         row["status"] = "failed" if b in solution.failures else "ok"
         if b in solution.failures:
             row["reason"] = solution.failures[b]
