@@ -67,6 +67,7 @@ def _run_task(cfg: DictConfig, folder: Path, recorder: Recorder) -> float | None
         task = build(cfg.task, cfg.trust)
         recorder.know(services.net)
         services.say_weights()
+        recorder.write_run()  # whoever resumes this run takes the same weights
         value = task.run(services)
     except torch.cuda.OutOfMemoryError as error:
         tried = services.micro_batch(recorder.batch or 1)

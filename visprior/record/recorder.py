@@ -107,7 +107,6 @@ class Recorder:
             self.layer_words = ", ".join(net.called(name) for name in names)
         self.run |= {"model": net.name, "weights": net.weights}
         self.run["why_random"] = net.why_random or self.run["why_random"]
-        self._write_run()  # whoever resumes this run takes the same weights
 
     @property
     def random(self) -> bool:
@@ -129,7 +128,7 @@ class Recorder:
     def running(self) -> Iterator[None]:
         """run.json before anything is computed, and of whatever ends what is done within."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._write_run()
+        self.write_run()
         try:
             yield
         except BaseException as error:
@@ -141,7 +140,8 @@ class Recorder:
         """How long the run has taken, earlier starts too."""
         return self.seconds_before + time.perf_counter() - self.begun
 
-    def _write_run(self) -> None:
+    def write_run(self) -> None:
+        """run.json as it stands now."""
         self.run["seconds"] = self.seconds
         self.run["warnings"] = self.warnings
         write_json(self.folder / "run.json", self.run)
@@ -169,7 +169,7 @@ class Recorder:
             )
         self.run |= {"stages": stages, "micro_batch": solver.gradient.micro_batch}
         self.run["device"] = str(device)
-        self._write_run()
+        self.write_run()
 
     def announce(self, what: str, device: torch.device) -> None:
         """'inversion with vgg19, layer=relu2_2: 1 image of 224 x 224, 350 steps, on cpu'."""
@@ -200,7 +200,7 @@ class Recorder:
     def save(self, m: Moment) -> None:
         """state.safetensors: all that is needed to go on with the same bits."""
         save_moment(self.folder / "state.safetensors", m)
-        self._write_run()
+        self.write_run()
 
     @property
     def has_state(self) -> bool:
@@ -281,7 +281,7 @@ class Recorder:
         status = "interrupted" if self.interrupted else "failed" if self.failures else "finished"
         reason = "; ".join(f"{k}: {v}" for k, v in self.failures.items()) or None
         self.run |= {"status": status, "reason": reason}
-        self._write_run()
+        self.write_run()
 
     def _fail(self, error: BaseException) -> None:
         """run.json of a run that ended with an error; a full disk must not hide the error."""
@@ -295,7 +295,7 @@ class Recorder:
             reason = storage_line(error)
         self.run |= {"status": "interrupted" if interrupted else "failed", "reason": reason}
         try:
-            self._write_run()
+            self.write_run()
         except OSError:
             log.warning("run.json could not be written")
 
