@@ -98,6 +98,7 @@ def _solver(
         size=s.size,
         fill=list(s.net.mean),
         per_pixel=schedule.per_pixel,
+        whole=schedule.whole(s.recorder.task),
     )
 
 
