@@ -99,6 +99,7 @@ def _solver(
         size=s.size,
         fill=list(s.net.center),
         per_pixel=schedule.per_pixel,
+        whole=schedule.whole(s.recorder.task),
     )
 
 

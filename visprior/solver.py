@@ -46,6 +46,7 @@ class Solver:
     size: tuple[int, int]
     fill: list[float]  # colour of new margins
     per_pixel: bool = False
+    whole: int = 0  # steps of the schedule where schedule.steps has shortened it
 
     def __post_init__(self) -> None:
         self.steps = sum(s.steps for s in self.stages)

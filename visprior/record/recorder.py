@@ -14,7 +14,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from visprior import __version__
-from visprior.errors import UserError, one_line, shown, storage_line
+from visprior.errors import one_line, shown, storage_line
 from visprior.gradient import measure
 from visprior.moment import Moment, Solution
 from visprior.net.representation import RANDOM, Representation
@@ -23,7 +23,7 @@ from visprior.record.moment_file import load_moment, save_moment
 from visprior.record.picture import as_saved, save_png, to_bytes
 from visprior.record.results import short, write_curves, write_results, write_sheet
 from visprior.record.state import save_state
-from visprior.record.watch import Bar, LoopWatch
+from visprior.record.watch import Bar, LoopWatch, snapshot_steps
 from visprior.solver import Solver
 
 log = logging.getLogger("visprior")
@@ -182,10 +182,7 @@ class Recorder:
         self.batch = len(labels)
         self.labels = labels
         record = self.cfg.record
-        snapshots = list(record.snapshots)
-        for step in snapshots:
-            if not 1 <= step <= solver.steps:
-                raise UserError(f"record.snapshots: {step} is not among the {solver.steps} steps")
+        snapshots = snapshot_steps(list(record.snapshots), solver.steps, solver.whole)
         return LoopWatch(
             solver,
             self._done,

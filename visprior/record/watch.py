@@ -1,5 +1,6 @@
 """What looks on while the loop runs: progress, snapshots and saved states."""
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -105,3 +106,21 @@ class LoopWatch:
         measure = seen.gradient.objective.measure
         energy = sum(v for k, v in values.items() if k != measure)
         self.bar.show(moment.step, f"energy {energy:.4g}, {measure} {values[measure]:.4g}")
+
+
+def snapshot_steps(asked: list[int], steps: int, whole: int) -> list[int]:
+    """The steps after which pictures are kept, of a run of `steps`.
+
+    Where a schedule of `whole` steps has been shortened so that the last one asked for is past the
+    end, all move in proportion, and that is said. Errors: UserError for steps that even the whole
+    schedule does not have.
+    """
+    for step in asked:
+        if not 1 <= step <= max(steps, whole):
+            raise UserError(f"record.snapshots: {step} is not among the {max(steps, whole)} steps")
+    if max(asked, default=0) <= steps:
+        return asked
+    moved = [max(1, round(step * steps / whole)) for step in asked]
+    words = f"record.snapshots: {asked} of {whole} steps are {moved} of {steps}"
+    logging.getLogger("visprior").info(words)
+    return moved
