@@ -160,7 +160,10 @@ def report() -> None:
 
 
 def layers() -> None:
-    """visprior-layers NET [key=value ...]: names, shapes, strides and receptive fields."""
+    """visprior-layers NET [key=value ...]: names, shapes, strides, receptive fields, aliases.
+
+    size=64 (or [64,96]) lists them for images of this size; net.KEY=VALUE sets a key of the net
+    """
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         _usage("visprior-layers NET [key=value ...]", layers.__doc__)
     net = sys.argv[1] if "=" in sys.argv[1] else f"net={sys.argv[1]}"
@@ -223,7 +226,8 @@ def _layers() -> None:
         cfg = compose("config", overrides=sys.argv[1:])
     from visprior.experiment import print_layers
 
-    print_layers(cfg)
+    _log_on_terminal()
+    print_layers(cfg, sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from visprior.errors import RunFailed, UserError, did_you_mean, one_line, shown
 from visprior.net.listing import layer_table
 from visprior.record.files import read_json
 from visprior.record.recorder import Recorder
-from visprior.services import Services
+from visprior.services import Services, say_once
+from visprior.typed import ALWAYS, typed_keys, useless
 
 log = logging.getLogger("visprior")
 
@@ -65,6 +66,7 @@ def _run_task(cfg: DictConfig, folder: Path, recorder: Recorder) -> float | None
     services = Services(cfg, folder, recorder)
     try:
         task = build(cfg.task, cfg.trust)
+        _say_what_is_useless(task, cfg, recorder)
         recorder.know(services.net)
         services.say_weights()
         recorder.write_run()  # whoever resumes this run takes the same weights
@@ -85,6 +87,18 @@ def _run_task(cfg: DictConfig, folder: Path, recorder: Recorder) -> float | None
     if recorder.interrupted:
         raise KeyboardInterrupt
     return value
+
+
+def _say_what_is_useless(task: Any, cfg: DictConfig, recorder: Recorder) -> None:
+    """A warning for every key that was typed and does nothing; a task of a user's may not tell."""
+    if not hasattr(task, "uses"):
+        return
+    uses = ALWAYS | task.uses(cfg)
+    for typed in useless(typed_keys(recorder.run["overrides"]), uses, cfg):
+        hint = getattr(task, "instead", {}).get(typed.key)
+        line = f"{typed.words} does nothing in task={recorder.task}{f': {hint}' if hint else ''}"
+        say_once(line, logging.WARNING)
+        recorder.warnings.append(line)
 
 
 def _check(cfg: DictConfig) -> None:
@@ -148,6 +162,9 @@ def with_weights(cfg: DictConfig, before: dict[str, Any]) -> DictConfig:
     return cfg
 
 
-def print_layers(cfg: DictConfig) -> None:
+def print_layers(cfg: DictConfig, overrides: list[str]) -> None:
     """The table of visprior-layers."""
-    print(layer_table(build(cfg.net, cfg.trust)))
+    for typed in useless(typed_keys(overrides), {"net", "size", "trust"}, cfg):
+        log.warning("%s does nothing in visprior-layers", typed.words)
+    size: Any = OmegaConf.to_container(cfg.size) if OmegaConf.is_config(cfg.size) else cfg.size
+    print(layer_table(build(cfg.net, cfg.trust), size))

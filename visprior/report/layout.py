@@ -46,6 +46,9 @@ def find_sweep(jobs: Sequence[Job]) -> Sweep:
     if "image" in swept:
         used = _pictures(jobs, values)
         values = [v | {"image": used.get(v["image"], v["image"])} for v in values]
+    if "layer" in swept:
+        names = _layers(jobs, values)
+        values = [v | {"layer": names.get(v["layer"], v["layer"])} for v in values]
     fixed = {key: jobs[0].overrides[key] for key in keys if key not in [*swept, *partly]}
     return Sweep(swept, [{key: v.get(key, "") for key in swept} for v in values], fixed)
 
@@ -60,6 +63,17 @@ def _pictures(jobs: Sequence[Job], values: Sequence[dict[str, str]]) -> dict[str
             is_file = name in asked or Path(asked).suffix
             used[asked] = name if is_file else f"{asked} ({name} stands in)"
     return used
+
+
+def _layers(jobs: Sequence[Job], values: Sequence[dict[str, str]]) -> dict[str, str]:
+    """'relu3_2 (middle)' for an alias that stood for the same layer in every job."""
+    found: dict[str, set[str]] = {}
+    for job, of_job in zip(jobs, values, strict=True):
+        asked, layer = of_job.get("layer", ""), job.run.get("layer")
+        if job.run.get("layer_asked") == asked and isinstance(layer, str):
+            found.setdefault(asked, set()).add(layer)
+    one = {asked: layers.pop() for asked, layers in found.items() if len(layers) == 1}
+    return {asked: f"{name} ({asked})" for asked, name in one.items() if name != asked}
 
 
 def _stored(job: Job, keys: Sequence[str]) -> dict[str, str]:

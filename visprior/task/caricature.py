@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from omegaconf import DictConfig
+
 from visprior.launch import launch
 from visprior.services import Services
 from visprior.task.classify import Panel
 from visprior.task.objective import Likeness
 from visprior.task.outcome import activation_rows, crop_rows, measure
+from visprior.typed import CLASSES, LOOP, kernel_keys, picture_keys
 
 
 class Caricature:
@@ -21,6 +24,10 @@ class Caricature:
     def __init__(self, C: Any = 300.0, start: str = "image") -> None:
         self.C = C
         self.start = start
+
+    def uses(self, cfg: DictConfig) -> set[str]:
+        """The root keys that matter here, besides those that always do."""
+        return LOOP | CLASSES | kernel_keys(cfg) | picture_keys(cfg)
 
     def run(self, s: Services) -> float:
         """The mean likeness <Phi, Phi0> / ||Phi0||^2; 1 is the picture itself."""

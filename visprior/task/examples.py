@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from omegaconf import DictConfig
 from torch import Tensor
 
 from visprior.data.source import Pictures, Sample, open_data
@@ -45,6 +46,11 @@ class Examples:
         self.statistics = statistics
         self.count = count
         self.show = choice("task.show", show, SHOWS)
+
+    def uses(self, cfg: DictConfig) -> set[str]:
+        """The root keys that matter here, besides those that always do."""
+        own = self.statistics is None and cfg.data is not None
+        return {"data", "channel"} | ({"sample"} if own else set())
 
     def run(self, s: Services) -> float:
         """The mean response of all examples shown."""

@@ -1,10 +1,10 @@
 """Activation maximization: an image that excites a part of a layer most."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from omegaconf import ListConfig
+from omegaconf import DictConfig, ListConfig
 from torch import Tensor
 
 from visprior.errors import UserError, choice
@@ -26,6 +26,7 @@ from visprior.task.mosaic import mosaic_terms
 from visprior.task.objective import Activation
 from visprior.task.outcome import activation_rows, crop_rows, measure
 from visprior.task.term import SCORES, Term, one_hot
+from visprior.typed import CLASSES, LOOP, kernel_keys, picture_keys
 
 PLACES = ["mean", "centre", "mosaic"]
 
@@ -79,6 +80,20 @@ class Maximization:
             raise UserError("task.scale=none leaves the filters of a mosaic incomparable")
         if not isinstance(examples, int) or examples < 0:
             raise UserError(f"task.examples must be a whole number >= 0, got {examples}")
+
+    instead: ClassVar = {
+        "image": "task.start=image begins with it",
+        "channel": "task.terms has its own",
+    }
+
+    def uses(self, cfg: DictConfig) -> set[str]:
+        """The root keys that matter here, besides those that always do."""
+        keys = LOOP | CLASSES | kernel_keys(cfg)
+        if self.start == "image":
+            keys |= picture_keys(cfg)
+        if self.examples:
+            keys |= {"data"}
+        return keys if self.terms else keys | {"channel"}
 
     def run(self, s: Services) -> float:
         """The mean activation over the images.

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from omegaconf import DictConfig
 
 from visprior.errors import UserError, choice
 from visprior.regularizer.band import Band
@@ -16,6 +17,7 @@ from visprior.task.path_result import Path as Found
 from visprior.task.path_result import finish_paths, write_path
 from visprior.task.path_starts import Made, Start, batches_of, make_starts, plan_starts
 from visprior.task.term import SCORES, one_hot
+from visprior.typed import CLASSES, LOOP, kernel_keys
 
 PASSES = [0, 1, 2]
 
@@ -88,6 +90,12 @@ class Path:
                 "task.score=log_probability; take logit or probability"
             )
         self.video, self.curve, self.mirror = video, curve, mirror
+
+    instead: ClassVar = {"image": "task.starts names the pictures that a path goes through"}
+
+    def uses(self, cfg: DictConfig) -> set[str]:
+        """The root keys that matter here, besides those that always do."""
+        return (LOOP - {"seeds", "record.snapshots"}) | CLASSES | kernel_keys(cfg) | {"channel"}
 
     def run(self, s: Services) -> float:
         """The lowest activation along the path; the mean over channels of several."""
