@@ -11,54 +11,53 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 from hydra import compose, initialize_config_dir
 
+from visprior.build import build
 from visprior.config import config_dir, register
-from visprior.launch import launch
+from visprior.loop.problem import Problem
+from visprior.loop.solver import Solver
 from visprior.loop.start import noise
 from visprior.picture import find_pictures, load_picture
-from visprior.services import Elements, Services
+from visprior.regularizer.base import Scene
 from visprior.task.objective import FeatureDistance
 
 CASES = [("vgg19", "conv3_1", 0.03), ("mobilenet_v2", "block_12_add", 0.10)]
 
 
-class Keep:
-    """A recorder that only keeps the solver."""
-
-    task = "inversion"
-    has_state = False
-
-    def resume(self, device):
-        return None
-
-    def describe(self, solver, device):
-        self.solver = solver
-
-    def watch(self, solver, labels):
-        return SimpleNamespace(step=lambda moment, seen: True)
-
-
 def visprior_step(net: str, layer: str, device: str, size: int) -> tuple[Callable, Callable]:
     """(a step of the solver, the cut net) for an inversion of a photograph."""
-    keys = [f"net={net}", "net.weights=random", f"layer={layer}", f"size={size}"]
-    keys += [f"device={device}", "regularizer.jitter=null", "schedule.steps=100000"]
+    keys = [f"net={net}", "net.weights=random", "regularizer.jitter=null", "schedule.steps=100000"]
     with initialize_config_dir(config_dir(), version_base="1.3"):
         cfg = compose("config", overrides=keys)
-    keep = Keep()
-    s = Services(cfg, Path(), keep)  # pyright: ignore[reportArgumentType]
-    cut = s.cut([layer])
-    picture = load_picture(find_pictures("astronaut")[0][1], (size, size), 3)
-    objective = FeatureDistance(layer, s.features(cut, picture, layer), None, 300.0)
-    launch(s, objective, Elements(["a"], [0]), "noise", cut, s.regularizers(s.layer(layer)))
-    solver = keep.solver
+    phi, schedule = build(cfg.net), build(cfg.schedule)
+    cut = phi.cut([layer], device, torch.float32, (size, size))
+    parts = {str(k): build(node) for k, node in cfg.regularizer.items() if node}
+    for part in parts.values():
+        part.prepare(Scene((size, size), phi.center, phi.layer(layer).stride))
+    picture = load_picture(find_pictures("astronaut")[0][1], (size, size), 3).to(device)
+    with torch.no_grad():
+        target = cut(picture)[layer]
+    problem = Problem(
+        features=cut,
+        objective=FeatureDistance(layer, target, None, 300.0),
+        optimizer=build(cfg.optimizer),
+        stages=schedule.stages("inversion"),
+        seeds=[0],
+        size=(size, size),
+        fill=phi.center,
+        regularizers=parts,
+        per_pixel=schedule.per_pixel,
+        device=torch.device(device),
+    )
+    solver = Solver(problem)
+    moment = solver.first
 
     def step() -> None:
-        solver.moment = solver._step(solver.moment)
+        nonlocal moment
+        moment = solver.step(moment)
 
     return step, cut
 

@@ -43,13 +43,13 @@ def visprior_worker(job: dict[str, Any], turns: Turns) -> np.ndarray:
     from visprior.experiment import run
     from visprior.loop.solver import Solver
 
-    own_step = Solver._step
+    own_step = Solver.step
 
     def step(self: Solver, m: Any) -> Any:
         turns.before_a_step()
         return own_step(self, m)
 
-    Solver._step = step
+    Solver.step = step
     register()
     keys = ["+experiment=lucid", f"net={job['net']}", f"layer={job['layer']}", "device=cpu"]
     keys += [f"channel={job['channel']}", f"size={job['size']}", f"schedule.steps={job['steps']}"]

@@ -1,6 +1,10 @@
-"""A small fixed net and a loop around it, for tests that need no real network."""
+"""A small fixed net and a loop around it; no test reaches a network of computers."""
 
-from collections.abc import Callable
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,17 +12,68 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from torch import nn
+from torchvision import models
 
 from visprior.config import config_dir, register
 from visprior.loop.problem import Moment, Problem, Solution
 from visprior.loop.solver import solve
 from visprior.loop.start import noise
+from visprior.net import download
 from visprior.param.pixel import Pixel
 from visprior.regularizer.base import Scene
 from visprior.schedule.schedule import Schedule
 from visprior.task.objective import FeatureDistance
 
 MEAN = [120.0, 115.0, 105.0]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An empty cache of weights, and a proxy where nothing listens: for subprocesses, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch_home")))
+        for name in ("http_proxy", "https_proxy"):
+            patch.setenv(name, "http://127.0.0.1:9")
+        patch.setenv("no_proxy", "127.0.0.1")
+        yield
+
+
+@dataclass
+class Published:
+    """A small model of torchvision's with weights that torchvision could have published."""
+
+    data: bytes  # the file
+    state: dict[str, torch.Tensor]
+    path: Path  # its place in the cache, where it is not yet
+    words: tuple[str, ...] = ("net=torchvision", "net.model=squeezenet1_1")
+
+    def keep(self) -> None:
+        """Put the file into the cache."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_bytes(self.data)
+
+
+@pytest.fixture(scope="session")
+def squeezenet() -> tuple[bytes, dict[str, torch.Tensor]]:
+    """A state of squeezenet1_1 and its file."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        state = models.squeezenet1_1(weights=None).state_dict()
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue(), state
+
+
+@pytest.fixture
+def published(squeezenet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Published:
+    """net=torchvision net.model=squeezenet1_1, whose trained weights are in reach of the test."""
+    data, state = squeezenet
+    name = f"squeezenet1_1-{hashlib.sha256(data).hexdigest()[:8]}.pth"
+    weights = models.SqueezeNet1_1_Weights.IMAGENET1K_V1.value
+    monkeypatch.setattr(weights, "url", f"https://download.invalid/models/{name}")
+    monkeypatch.setattr(download, "_unreachable", {})
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch_home"))
+    return Published(data, state, tmp_path / "torch_home" / "hub" / "checkpoints" / name)
 
 
 class SmallNet(nn.Module):

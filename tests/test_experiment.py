@@ -123,7 +123,7 @@ def check_job(cfg: DictConfig) -> None:
     assert build(cfg.optimizer) and build(cfg.param)
     regularizers: list[Any] = [build(node) for node in cfg.regularizer.values() if node]
     for part in regularizers:
-        part.prepare(Scene(size, phi.mean, layer.stride))
+        part.prepare(Scene(size, phi.center, layer.stride))
     for stage in build(cfg.schedule).stages(task_of(cfg)):
         margin = sum(part.margin(stage) for part in regularizers)
         assert margin >= round(size[0] * (stage.scale - 1))
@@ -208,3 +208,17 @@ def test_table1_has_the_class_of_every_picture_and_what_the_other_net_sees(tmp_p
     both = (summary["shapes_vgg_top3"] + summary["shapes_mobilenet_top3"]) / 2
     assert summary["cross_topk"] == pytest.approx(both)
     assert 0 <= summary["cross_top1"] <= summary["cross_topk"] <= 1
+
+
+@pytest.mark.parametrize("name", ["mahendran_fig3", "mahendran_fig13"])
+def test_class_logits_weigh_what_they_do_in_the_paper(name, tmp_path):
+    """10^4 / (M rho^2), rho the receptive field, which is larger than the picture."""
+    given = ["net=shapes_alex", "channel=star", "task.M=2", "schedule.steps=1"]
+    cfg = composed(name, *given)
+    assert net(cfg).layer("logits").field == 179 > 64
+    plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    run(plain, tmp_path, {"task": "maximization", "net": "shapes_alex"})
+    first = (tmp_path / "curves.csv").read_text().splitlines()[:2]
+    values = dict(zip(*(line.split(",") for line in first), strict=True))
+    weight = -float(values["data"]) / float(values["activation"])
+    assert weight == pytest.approx(1e4 / (2 * 179**2), rel=1e-5)

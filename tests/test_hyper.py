@@ -60,3 +60,10 @@ def test_refuses(spec, message):
 def test_refuses_a_list_of_the_wrong_length():
     with pytest.raises(UserError, match="3 numbers for 2 images"):
         Hyper("w", [1, 2, 3]).check(2)
+
+
+def test_what_each_image_has_where_they_differ():
+    assert Hyper("w", [0.1, 1, 10]).each() == [0.1, 1.0, 10.0]
+    assert Hyper("w", {"from": [1, 1, 2], "to": 3}).each() == ["1 to 3", "1 to 3", "2 to 3"]
+    for alike in (3, [2, 2], {"from": 1, "to": 0}, {"from": [1, 1], "to": [0, 0]}):
+        assert Hyper("w", alike).each() is None

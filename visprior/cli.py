@@ -141,10 +141,15 @@ def _report(folder: Path, quiet: bool = False) -> None:
     """The report of a sweep; quiet: do not complain of jobs that did not end."""
     from visprior.report.sweep import report as build
 
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", force=True)
-    log.setLevel(logging.INFO)
+    _log_on_terminal()
     with suppress(RunFailed) if quiet else nullcontext():
         build(folder)
+
+
+def _log_on_terminal() -> None:
+    """Bare lines on stderr, for the commands that Hydra does not set up."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", force=True)
+    log.setLevel(logging.INFO)
 
 
 def report() -> None:
@@ -155,7 +160,10 @@ def report() -> None:
 
 
 def layers() -> None:
-    """visprior-layers NET [key=value ...]: names, shapes, strides and receptive fields."""
+    """visprior-layers NET [key=value ...]: names, shapes, strides, receptive fields, aliases.
+
+    size=64 (or [64,96]) lists them for images of this size; net.KEY=VALUE sets a key of the net
+    """
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         _usage("visprior-layers NET [key=value ...]", layers.__doc__)
     net = sys.argv[1] if "=" in sys.argv[1] else f"net={sys.argv[1]}"
@@ -190,6 +198,7 @@ def _data(arguments: list[str]) -> None:
     size, seed, length = (numbers[key] for key in ("size", "seed", "length"))
     shapes10 = Shapes10(wanted["split"], size, length, seed)
     folder, file = wanted.get("folder"), Path(wanted.get("file", "shapes10.png"))
+    _log_on_terminal()
     if folder:
         image_folder(Path(folder), shapes10)
     else:
@@ -217,7 +226,8 @@ def _layers() -> None:
         cfg = compose("config", overrides=sys.argv[1:])
     from visprior.experiment import print_layers
 
-    print_layers(cfg)
+    _log_on_terminal()
+    print_layers(cfg, sys.argv[1:])
 
 
 if __name__ == "__main__":

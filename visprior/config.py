@@ -30,7 +30,7 @@ def stages(name: str, other: str) -> ListConfig:
     """
     folder = Path(config_dir()) / "schedule"
     known = (folder / f"{name}.yaml").is_file()
-    return OmegaConf.load(folder / f"{name if known else other}.yaml").schedule.stages
+    return OmegaConf.load(folder / f"{name if known else other}.yaml").stages
 
 
 def figure_layers(net: str, kind: str, *, _root_: Any = None) -> str:
@@ -50,6 +50,14 @@ def figure_layers(net: str, kind: str, *, _root_: Any = None) -> str:
     elif kind == "convolutions":
         layers = layers[:-1]
     return ",".join(layers)
+
+
+def layers_in(nets: str, net: str, theirs: str, others: str) -> str:
+    """The layers of a sweep that only some nets have; of any other net, those of every net.
+
+    Each argument is a comma-separated list, `net` the one at hand.
+    """
+    return theirs if net in nets.split(",") else others
 
 
 def own_kernel(regularizer: str, *, _root_: Any) -> Any:
@@ -148,3 +156,4 @@ def register() -> None:
     OmegaConf.register_new_resolver("stages", stages, replace=True)
     OmegaConf.register_new_resolver("own_kernel", own_kernel, replace=True)
     OmegaConf.register_new_resolver("figure_layers", figure_layers, replace=True)
+    OmegaConf.register_new_resolver("layers_in", layers_in, replace=True)

@@ -19,9 +19,12 @@ from visprior.errors import RunFailed, UserError, did_you_mean, one_line, shown
 from visprior.net.listing import layer_table
 from visprior.record.files import read_json
 from visprior.record.recorder import Recorder
-from visprior.services import Services
+from visprior.services import Services, say_once
+from visprior.typed import ALWAYS, typed_keys, useless
 
 log = logging.getLogger("visprior")
+
+AUTO = "auto"  # net.weights: trained ones if they can be had
 
 # Keys that do not change what is computed, so that a run can be recognised without them.
 _APART = ["resume", "report", "micro_batch", "record"]
@@ -50,8 +53,11 @@ def _run(cfg: DictConfig, folder: Path, choices: Any) -> float | None:
     if before.get("status") == "finished":
         log.info("already finished: %s", shown(folder))
         return (before.get("main") or {}).get("value")
+    settled = before if before.get("weights") else of_sweep(folder, cfg)
+    cfg = with_weights(cfg, settled)
     names = before.get("parts") or {k: choices.get(k) for k in ("task", "net")}
     recorder = Recorder(folder, cfg, digest, names, goes_on=bool(before))
+    recorder.run["why_random"] = settled.get("why_random", "")
     with recorder.running():
         return _run_task(cfg, folder, recorder)
 
@@ -59,7 +65,12 @@ def _run(cfg: DictConfig, folder: Path, choices: Any) -> float | None:
 def _run_task(cfg: DictConfig, folder: Path, recorder: Recorder) -> float | None:
     services = Services(cfg, folder, recorder)
     try:
-        value = build(cfg.task, cfg.trust).run(services)
+        task = build(cfg.task, cfg.trust)
+        _say_what_is_useless(task, cfg, recorder)
+        recorder.know(services.net)
+        services.say_weights()
+        recorder.write_run()  # whoever resumes this run takes the same weights
+        value = task.run(services)
     except torch.cuda.OutOfMemoryError as error:
         tried = services.micro_batch(recorder.batch or 1)
         raise UserError(
@@ -76,6 +87,18 @@ def _run_task(cfg: DictConfig, folder: Path, recorder: Recorder) -> float | None
     if recorder.interrupted:
         raise KeyboardInterrupt
     return value
+
+
+def _say_what_is_useless(task: Any, cfg: DictConfig, recorder: Recorder) -> None:
+    """A warning for every key that was typed and does nothing; a task of a user's may not tell."""
+    if not hasattr(task, "uses"):
+        return
+    uses = ALWAYS | task.uses(cfg)
+    for typed in useless(typed_keys(recorder.run["overrides"]), uses, cfg):
+        hint = getattr(task, "instead", {}).get(typed.key)
+        line = f"{typed.words} does nothing in task={recorder.task}{f': {hint}' if hint else ''}"
+        say_once(line, logging.WARNING)
+        recorder.warnings.append(line)
 
 
 def _check(cfg: DictConfig) -> None:
@@ -116,6 +139,32 @@ def _before(folder: Path, digest: str) -> dict[str, Any]:
     return before if before.get("config_hash") == digest else {}
 
 
-def print_layers(cfg: DictConfig) -> None:
+def of_sweep(folder: Path, cfg: DictConfig) -> dict[str, Any]:
+    """run.json of another job of the same sweep with the same net, whose weights are settled."""
+    if cfg.net.get("weights") != AUTO or not (folder.parent / "multirun.yaml").is_file():
+        return {}
+    for path in sorted(folder.parent.glob("*/run.json")):
+        about = read_json(path)
+        if about.get("weights") and about.get("model") == cfg.net.get("model"):
+            return about
+    return {}
+
+
+def with_weights(cfg: DictConfig, before: dict[str, Any]) -> DictConfig:
+    """The job with the weights that `auto` came to before: what is gone on with never changes them.
+
+    Not part of its digest: whether a folder holds this job can be told without a network.
+    """
+    if cfg.net.get("weights") != AUTO or not before.get("weights"):
+        return cfg
+    cfg = cfg.copy()
+    cfg.net.weights = before["weights"]
+    return cfg
+
+
+def print_layers(cfg: DictConfig, overrides: list[str]) -> None:
     """The table of visprior-layers."""
-    print(layer_table(build(cfg.net, cfg.trust)))
+    for typed in useless(typed_keys(overrides), {"net", "size", "trust"}, cfg):
+        log.warning("%s does nothing in visprior-layers", typed.words)
+    size: Any = OmegaConf.to_container(cfg.size) if OmegaConf.is_config(cfg.size) else cfg.size
+    print(layer_table(build(cfg.net, cfg.trust), size))

@@ -54,6 +54,8 @@ def _unknown_member(match: re.Match[str], _: BaseException) -> str:
     known = members(group)
     if not known:
         return f"no group '{group}'{did_you_mean(group, [g for g in groups() if g != group])}"
+    if name in members("recipe"):  # it sets keys of other groups too
+        return f"no '{name}' in group '{group}'; it is a recipe: +recipe={name}"
     return f"no '{name}' in group '{group}'{did_you_mean(name, known)}"
 
 

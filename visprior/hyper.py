@@ -90,6 +90,14 @@ class Hyper:
         if self.length not in (None, batch):
             raise UserError(f"{self.name} has {self.length} numbers for {batch} images")
 
+    def each(self) -> list[float | str] | None:
+        """What each image has, a number or a ramp's 'a to b', where they differ; else None."""
+        ends = [
+            e if isinstance(e, list) else [e] * (self.length or 1) for e in (self.start, self.end)
+        ]
+        values = [a if self.constant else f"{a:g} to {b:g}" for a, b in zip(*ends, strict=True)]
+        return values if len(set(values)) > 1 else None
+
     def at(self, t: Progress, like: Tensor) -> float | Tensor:
         """The value at t: a float, or (B,) on `like`'s device for the images t.rows."""
         if self.length is None:

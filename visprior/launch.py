@@ -15,7 +15,7 @@ from visprior.loop.problem import Problem, Solution, Start
 from visprior.loop.solver import Solver
 from visprior.loop.start import KINDS, results_in
 from visprior.param.base import Parametrization
-from visprior.regularizer.base import Regularizer, acts
+from visprior.regularizer.base import Regularizer, acts, hypers
 from visprior.schedule.schedule import Schedule
 from visprior.services import Elements, Services
 
@@ -35,7 +35,9 @@ def launch(
 ) -> Solution:
     """Run the loop for these elements, or go on with it; its state and curves are recorded."""
     where = start if start in KINDS and start != "image" else _start_pictures(s, start, elements)
-    return _run(s, _problem(s, objective, elements, where, cut, regularizers), elements)
+    problem = _problem(s, objective, elements, where, cut, regularizers)
+    elements.settings = _settings(problem)
+    return _run(s, problem, elements)
 
 
 def launch_from(
@@ -86,7 +88,7 @@ def _problem(
         stages=stages,
         seeds=elements.seeds,
         size=s.size,
-        fill=list(s.net.mean),
+        fill=list(s.net.center),
         regularizers=regularizers,
         param=param,
         start=start,
@@ -94,7 +96,18 @@ def _problem(
         micro_batch=s.micro_batch(batch, coupled),
         precision=s.cfg.precision,
         device=s.device,
+        whole=schedule.whole(s.recorder.task),
     )
+
+
+def _settings(problem: Problem) -> list[dict[str, Any]] | None:
+    """Each image's own hyperparameters by the keys that a user types; None: they share them all."""
+    of = {f"regularizer.{name}": hypers(r) for name, r in problem.regularizers.items()}
+    found = [(f"{k}.{h.name.rpartition('.')[2]}", h.each()) for k, own in of.items() for h in own]
+    rest = [problem.objective, *problem.stages]
+    found += [(hyper.name, hyper.each()) for part in rest for hyper in hypers(part)]
+    differ = {key: values for key, values in found if values}
+    return [{k: v[b] for k, v in differ.items()} for b in range(problem.batch)] if differ else None
 
 
 @contextmanager

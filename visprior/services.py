@@ -16,10 +16,11 @@ from torch import Tensor
 from visprior.build import build
 from visprior.data.source import Pictures, Sample, open_data
 from visprior.errors import UserError, choice
-from visprior.hyper import Progress
+from visprior.loop.gradient import measure
 from visprior.net.cut import Cut
 from visprior.net.representation import Layer, Representation
 from visprior.picture import find_pictures, load_picture, unique_label
+from visprior.record.picture import as_saved
 from visprior.record.recorder import Recorder
 from visprior.regularizer.base import Regularizer, Scene
 from visprior.schedule.schedule import PRECISIONS
@@ -28,9 +29,9 @@ log = logging.getLogger("visprior")
 
 
 @cache
-def say_once(line: str) -> None:
+def say_once(line: str, level: int = logging.INFO) -> None:
     """Not again for every job of a sweep or batch of a book."""
-    log.info(line)
+    log.log(level, line)
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Elements:
     originals: list[str] | None = None  # the name of each image's picture
     classes: list[str] | None = None  # what each image should show, where that is known
     drawings: list[np.ndarray] | None = None  # of each image's target features
+    settings: list[dict[str, Any]] | None = None  # each image's own hyperparameters, by their keys
 
 
 class Services:
@@ -72,7 +74,19 @@ class Services:
         other = self.with_keys(keys)
         other.recorder = self.recorder.part(name, other.cfg)
         other.folder = other.recorder.folder
+        other.recorder.know(self.net)
         return other
+
+    def say_weights(self) -> None:
+        """Say that the net's weights are random; a warning where that was not asked for."""
+        why = self.recorder.run["why_random"]
+        line = f"{self.net.name} has random weights (net.seed={self.cfg.net.get('seed')})"
+        if why:
+            line += f", for want of the trained ones: {why}; net.weights=FILE takes a copy of them"
+            say_once(line, logging.WARNING)
+            self.recorder.warnings.append(line)
+        elif self.net.random_weights:
+            say_once(line)
 
     @staticmethod
     def _device(name: str) -> torch.device:
@@ -90,10 +104,7 @@ class Services:
     @cached_property
     def net(self) -> Representation:
         """The representation."""
-        net = build(self.cfg.net, self.cfg.trust)
-        if net.random_weights:
-            say_once(f"{net.name} has random weights (net.seed={self.cfg.net.get('seed')})")
-        return net
+        return build(self.cfg.net, self.cfg.trust)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -194,21 +205,19 @@ class Services:
         """The regularizers by name, in their order, prepared for this job."""
         # Small images may not fill a layer's cells; then its stride is that at the net's own size.
         stride = layer.stride or self.net.layer(layer.name).stride
-        scene = Scene(self.size, list(self.net.mean), stride, layer.name, self.cfg.seeds)
+        scene = Scene(self.size, list(self.net.center), stride, layer.name, self.cfg.seeds)
         parts = {k: build(v, self.cfg.trust) for k, v in self.cfg.regularizer.items() if v}
         for part in parts.values():
             part.prepare(scene)
         return {str(k): v for k, v in parts.items()}
 
     def measure(self, objective: Any, x: Tensor, cut: Callable) -> Tensor:
-        """The objective's measure at the final images, without jitter, (B,) on the CPU."""
-        steps = Progress(0, 1, 0, 0, 1)
-        values, size = [], self.micro_batch(len(x))
-        with torch.no_grad():
-            for i in range(0, len(x), size):
-                rows = slice(i, min(i + size, len(x)))
-                values.append(objective(cut(x[rows]), steps.of(rows))[1])
-        return torch.cat(values).double().cpu()
+        """The objective's measure of final images, (B,) on the CPU."""
+        return measure(objective, cut, x, self.micro_batch(len(x)))
+
+    def saved(self, x: Tensor) -> Tensor:
+        """Images (B, C, H, W) as this run's files hold them."""
+        return as_saved(x, self.cfg.record.stretch)
 
 
 def label_of(name: str, seed: int, seeds: list[int]) -> str:

@@ -63,7 +63,7 @@ IN_THE_RUN = [
     ("micro_batch=0", "micro_batch must be auto or a number >= 1, got 0"),
     ("schedule.steps=0", "schedule.steps must be a whole number >= 1, got 0"),
     ("schedule.stages=3", "schedule: 'int' object is not iterable"),
-    ("record.snapshots=[99]", "record.snapshots: 99 is not among the 3 steps"),
+    ("record.snapshots=[999]", "record.snapshots: 999 is not among the 350 steps"),
     ("record.every=0", "record.every must be >= 1, got 0"),
     ("record.save_seconds=-1", "record.save_seconds must be >= 0, got -1"),
     ("image=astronut", "image=astronut is neither a built-in photograph nor a file; did you mean"),

@@ -102,7 +102,7 @@ def test_recipes_of_the_users_own(command, outputs):
     folder = Path("mine") / "recipe"
     folder.mkdir(parents=True)
     (folder / "faint.yaml").write_text(
-        "# @package _global_\ndefaults:\n  - override /schedule: schuermeyer2020\n"
+        "# @package _global_\ndefaults:\n  - override /schedule: schuermeyer2020_stages\n"
         "  - override /regularizer: []\ntask: {C: 1, scale: none, start: mean}\n"
     )
     args = [*PATH, "task.starts=[faint,naive]", "task.passes=0", "task.video=false"]

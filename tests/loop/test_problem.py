@@ -133,7 +133,7 @@ class Vector(SimpleNamespace):
 class Level:
     """The squared distance of the pixels to 7."""
 
-    layers = ("f",)
+    layers: tuple[str, ...] = ("f",)
     measure = "error"
 
     def __call__(self, phi, t):

@@ -102,7 +102,11 @@ GROUPS = Path(config_dir())
 ALONE = {"crop"}  # only in a schedule with octaves
 REGULARIZERS = sorted({p.stem for p in (GROUPS / "regularizer").glob("*.yaml")} - ALONE)
 RULES = sorted(p.stem for p in (GROUPS / "optimizer").glob("*.yaml"))
-SCHEDULES = sorted(p.stem for p in (GROUPS / "schedule").glob("*.yaml"))
+RECIPES = sorted(p.stem for p in (GROUPS / "recipe").glob("*.yaml"))
+WITH_RECIPES = tuple(RECIPES)  # octaves need a crop, which their recipe brings
+SCHEDULES = sorted(
+    p.stem for p in (GROUPS / "schedule").glob("*.yaml") if not p.stem.startswith(WITH_RECIPES)
+)
 
 
 def from_yaml(compose_job, *overrides):
@@ -118,11 +122,12 @@ def from_yaml(compose_job, *overrides):
     "overrides",
     [[f"regularizer=[{r},jitter]"] for r in REGULARIZERS if r != "jitter"]
     + [[f"optimizer={r}"] for r in RULES]
-    + [[f"schedule={n}"] for n in SCHEDULES],
+    + [[f"schedule={n}"] for n in SCHEDULES]
+    + [[f"+recipe={n}"] for n in RECIPES],
     ids=lambda o: o[0],
 )
 def test_every_yaml_is_separable(run_small, compose_job, overrides):
-    """A batch equals single runs for every regularizer, update rule and schedule that ships."""
+    """A batch equals single runs for every regularizer, update rule, schedule and recipe."""
     short = [*overrides, "schedule.steps=20", "kernel.size=7"]
     parts, rule, schedule = from_yaml(compose_job, *short)
     if any(r.couples_images for r in parts.values()):

@@ -62,6 +62,20 @@ def test_upright_gradients_go_to_the_lower_bin(variant, gx, gy):
     assert phi.nonzero().flatten().tolist() == [bins[gx, gy]]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("orientations", "bins"),
+    [(2, [0, 2, 2, 0]), (6, [1, 4, 7, 10]), (10, [2, 7, 12, 17]), (14, [3, 10, 17, 24])],
+)
+def test_diagonal_gradients_go_to_the_lower_bin_of_the_first_half(orientations, bins, dtype):
+    """Midway between two orientations too; VLFeat's loop keeps the first, opposite or not."""
+    y, x = torch.meshgrid(torch.arange(48), torch.arange(48), indexing="ij")
+    for (gx, gy), expected in zip(((3, 3), (-3, 3), (-3, -3), (3, -3)), bins, strict=True):
+        image = (gx * x + gy * y)[None, None].to(dtype)
+        phi = HogFeatures(orientations=orientations)(image)[0, : 2 * orientations, 2, 2]
+        assert phi.nonzero().flatten().tolist() == [expected]
+
+
 def test_without_texture_are_the_first_27():
     x = noise(1, 1, 40, 32)
     full, less = HogFeatures()(x), HogFeatures(texture=False)(x)

@@ -68,9 +68,9 @@ def test_sees_grey_levels_as_they_are_and_centres_at_128():
     x = 255 * torch.rand(1, 1, 40, 40, dtype=torch.float64)
     phi = net.cut(["hog"], "cpu", torch.float64, size=40)(x)["hog"]
     assert torch.equal(phi, net.features(x))
-    assert net.mean == [128]
-    assert make(mean=0).mean == [0]
-    assert make(channels=3).mean == [128] * 3
+    assert (net.mean, net.center) == ([0], [128])
+    assert make(mean=0).center == [0]
+    assert make(channels=3).center == [128] * 3
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 import ctypes
 import ctypes.util
+from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import interpolate
 
+from visprior.image_file import read_image
 from visprior.net.hog import HogFeatures
 
 from . import hog_loops as loops
@@ -21,6 +24,12 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 def smooth(side: int) -> torch.Tensor:
     """Blurred noise over all grey levels."""
     return interpolate(noise(1, 1, side // 4, side // 4), (side, side), mode="bicubic")
+
+
+def photograph(name: str) -> torch.Tensor:
+    """The middle of a grey photograph, whole grey levels, (1, H, W)."""
+    x = torch.from_numpy(read_image(Path(str(files("skimage") / "data" / name))))
+    return x[:, 20:180, 20:220]
 
 
 @pytest.mark.parametrize("size", [(40, 33), (36, 44), (43, 47)])
@@ -113,3 +122,25 @@ def test_is_the_installed_vlfeat(vl_hog, variant, binning, within):
         phi = HogFeatures(variant, cell, orientations, binning)(x[None])[0].numpy()
         expected = vl_hog(x.numpy(), variant, cell, orientations, binning)
         np.testing.assert_allclose(phi, expected, rtol=0, atol=within)
+
+
+@pytest.mark.parametrize("unit", [1, 255])
+@pytest.mark.parametrize("orientations", [2, 6, 9, 10, 12, 14, 18])
+@pytest.mark.parametrize("image", ["camera.png", "coins.png", "page.png", "text.png"])
+def test_hard_bins_of_photographs_are_vlfeats(vl_hog, image, orientations, unit):
+    """Ties of whole grey levels, and what rounding makes of ties between 0 and 1."""
+    x = photograph(image) / unit
+    expected = vl_hog(x.numpy(), "uoctti", 8, orientations, "hard")
+    for dtype in (torch.float32, torch.float64):
+        phi = HogFeatures(orientations=orientations)(x[None].to(dtype))[0].numpy()
+        np.testing.assert_allclose(phi, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("orientations", "within"), [(6, 2e-4), (9, 4e-4), (12, 2e-3)])
+@pytest.mark.parametrize("image", ["camera.png", "coins.png", "page.png", "text.png"])
+def test_bilinear_bins_of_photographs_are_near_vlfeats(vl_hog, image, orientations, within):
+    """As near as its acosf is to the angle."""
+    x = photograph(image)
+    expected = vl_hog(x.numpy(), "uoctti", 8, orientations, "bilinear")
+    phi = HogFeatures(orientations=orientations, binning="bilinear")(x[None])[0].numpy()
+    np.testing.assert_allclose(phi, expected, rtol=0, atol=within)

@@ -107,6 +107,27 @@ def test_any_number_of_channels(make_net: Make, module: str, function: str, chan
     assert torch.equal(features["end"], model.end((conv2 + conv1.relu()).relu()))
 
 
+@pytest.mark.parametrize(
+    ("keys", "center"),
+    [
+        ({}, 127.5),  # nothing is known of its pictures
+        ({"mean": 0}, 127.5),  # no photographs are black on average
+        ({"mean": [120, 110, 100]}, [120, 110, 100]),
+        ({"mean": 127, "center": 100}, 100),
+        ({"center": 0}, 0),
+    ],
+)
+def test_the_centre_is_the_mean_or_mid_grey(
+    make_net: Make, module: str, keys: dict[str, float], center: float | list[float]
+) -> None:
+    net = make_net("python", target=f"{module}:colour", size=32, **keys)
+    assert net.center == (center if isinstance(center, list) else [center] * 3)
+    x = 255 * torch.rand(1, 3, 32, 32)
+    seen = (x - torch.tensor(keys.get("mean", 0)).float().view(-1, 1, 1)) / 255
+    model = net._model  # pyright: ignore[reportAttributeAccessIssue]
+    assert torch.allclose(net.cut(["conv1"], "cpu")(x)["conv1"], model.conv1(seen), atol=1e-5)
+
+
 def test_a_module_called_twice_is_its_first_call(make_net: Make, module: str) -> None:
     net = make_net("python", target=f"{module}:colour", size=32)
     assert net.layer("relu").shape == (4, 16, 16)
@@ -185,6 +206,8 @@ def test_wrong_settings(make_net: Make, module: str) -> None:
     target = f"{module}:colour"
     with pytest.raises(UserError, match=r"net\.mean must have 1 or net\.channels=3 values"):
         make_net("python", target=target, mean=[1, 2])
+    with pytest.raises(UserError, match=r"net\.center must have 1 or net\.channels=3 values"):
+        make_net("python", target=target, center=[1, 2])
     with pytest.raises(UserError, match="a scale > 0"):
         make_net("python", target=target, scale=0)
     with pytest.raises(UserError, match="a side or"):

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from urllib.error import URLError
 
 import pytest
 import safetensors.torch
@@ -83,38 +81,21 @@ def test_classes(make_net: Make) -> None:
         net.class_index("blak swan")
 
 
-def test_no_network(make_net: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: Any, **kwargs: Any) -> None:
-        raise URLError("Name or service not known")
-
-    monkeypatch.setattr(models.AlexNet_Weights, "get_state_dict", refuse)
-    for weights in ("default", "IMAGENET1K_V1"):
-        with pytest.raises(UserError, match=r"could not download .*net\.weights=random") as caught:
-            make_net("alexnet", weights=weights).cut(["conv1"], "cpu")
-        assert "\n" not in str(caught.value)
-
-
-@pytest.fixture(scope="module")
-def squeezenet() -> dict[str, torch.Tensor]:
-    return models.squeezenet1_1(weights=None).state_dict()
-
-
 @pytest.mark.parametrize("form", ["pth", "safetensors", "wrapped", "parallel"])
 def test_weights_from_a_file(
-    make_net: Make, tmp_path: Path, squeezenet: dict[str, torch.Tensor], form: str
+    make_net: Make, tmp_path: Path, squeezenet: tuple[bytes, dict[str, torch.Tensor]], form: str
 ) -> None:
+    _, state = squeezenet
     path = tmp_path / f"weights.{form if form == 'safetensors' else 'pth'}"
-    parallel = {f"module.{name}": tensor for name, tensor in squeezenet.items()}
+    parallel = {f"module.{name}": tensor for name, tensor in state.items()}
     if form == "safetensors":
-        safetensors.torch.save_file(squeezenet, path)
+        safetensors.torch.save_file(state, path)
     else:
-        torch.save(
-            {"pth": squeezenet, "parallel": parallel}.get(form, {"state_dict": squeezenet}), path
-        )
+        torch.save({"pth": state, "parallel": parallel}.get(form, {"state_dict": state}), path)
     net = make_net("torchvision", model="squeezenet1_1", weights=str(path))
     assert not net.random_weights
-    state = net.cut(["features.4"], "cpu", channels_last=False).body.state_dict()
-    assert all(torch.equal(value, squeezenet[name]) for name, value in state.items())
+    held = net.cut(["features.4"], "cpu", channels_last=False).body.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in held.items())
 
 
 def test_old_densenets_and_training_heads(make_net: Make, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from PIL import Image
 from visprior.record.files import write_bytes
 from visprior.record.picture import (
     absolute_difference,
+    as_saved,
     colour_difference,
     draw_box,
     save_png,
@@ -36,6 +37,20 @@ def test_not_a_number_is_black_and_counts_as_clipped():
     array, clipped = to_bytes(x)
     assert array[..., 0].ravel().tolist() == [0, 255, 0, 9]
     assert clipped == 0.75
+
+
+@pytest.mark.parametrize("stretch", [False, True])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_saved_picture_is_what_its_file_holds(tmp_path, stretch, channels):
+    x = torch.randn(2, channels, 9, 7, generator=torch.Generator().manual_seed(3)).double() * 300
+    saved = as_saved(x, stretch)
+    assert saved.dtype == torch.float64 and saved.shape == x.shape
+    for image, levels in zip(x, saved, strict=True):
+        save_png(tmp_path / "x.png", to_bytes(image, stretch)[0])
+        held = np.asarray(Image.open(tmp_path / "x.png")).transpose(2, 0, 1)
+        assert np.array_equal(held, levels.expand(3, -1, -1).numpy())
+        if stretch:
+            assert (levels.min(), levels.max()) == (0, 255)
 
 
 @pytest.mark.parametrize("channels, shown", [(1, [0, 0, 0]), (2, [0, 0, 0]), (5, [0, 1, 2])])

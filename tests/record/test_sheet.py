@@ -84,6 +84,15 @@ def test_comparison_has_four_panels(shape):
     assert drawn.shape[1] > 1.2 * sheet.shape[1]
 
 
+def test_a_comparison_is_with_the_picture_as_it_is_saved():
+    """Outside 0..255 the float image is as far from the target as the picture is not."""
+    target = torch.tensor([0.0, 255.0]).repeat(64, 32)[None].expand(3, -1, -1)
+    same = comparison(target, target)
+    assert np.array_equal(comparison(target, (target - 127.5) * 9 + 127.5), same)
+    named = comparison(target, target, said="astronaut_seed2\ntv.weight=10")
+    assert named.shape[0] > same.shape[0]
+
+
 @pytest.mark.parametrize("width", [20, 60, 200])
 @pytest.mark.parametrize("text", ["relu2_2", "features.denseblock4.denselayer12.norm1", "ä " * 90])
 def test_text_fits(width, text):

@@ -90,6 +90,28 @@ def test_springs_add_a_part_along_the_tangent(chain):
     assert torch.equal(Band(spring=0.3).after_update(z, v, {}, T0), z)
 
 
+def test_the_unit_of_a_spring_is_grey_levels():
+    """The middle one of 0, 10 and 40 is pulled by k (30 - 10) at every value, at any image size."""
+    for size in (2, 5):
+        z = torch.tensor([0.0, 10, 40], dtype=torch.float64)[:, None, None, None].expand(
+            3, 3, size, size
+        )
+        for nudge in (True, False):
+            band = Band(nudge=nudge, spring=0.5, normalize=False)
+            force = band.force(torch.zeros_like(z), z, torch.arange(3.0), {}, T0)
+            torch.testing.assert_close(force[1], torch.full_like(z[1], -0.5 * 20))
+
+
+@pytest.mark.parametrize("options", [{}, {"nudge": False}], ids=str)
+def test_a_spring_is_as_stiff_at_any_size(chain, options):
+    """Images of four pixels for each are moved as the small ones are."""
+    z, g, v = chain
+    large = [one.repeat_interleave(2, 2).repeat_interleave(2, 3) for one in (z, g)]
+    band = Band(spring=0.3, **options)
+    force = band.force(g, z, v, {}, T0).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    torch.testing.assert_close(band.force(large[1], large[0], v, {}, T0), force)
+
+
 def test_the_plain_band_is_the_gradient_of_its_energy(chain):
     """sum of the values + k / 2 sum |z_i+1 - z_i|^2, by autograd."""
     z, g, v = chain
@@ -161,6 +183,21 @@ def test_redistribution_spreads_evenly_along_the_polyline(chain):
     assert torch.equal(new[0], z[0]) and torch.equal(new[-1], z[-1])
     same = z[:1].expand(N, -1, -1, -1)  # a path of no length stays finite
     assert torch.equal(redistribute(same, lengths(same), torch.zeros(N, dtype=torch.bool)), same)
+
+
+@pytest.mark.parametrize("stays", [None, 3])
+def test_redistribution_is_as_precise_as_its_chain(stays):
+    """Seven links, whose sevenths float32 cannot hold, against numpy in float64."""
+    z = np.random.default_rng(4).uniform(0, 255, (8, 12)).cumsum(0)
+    fixed = torch.zeros(8, dtype=torch.bool)
+    ends = [0, 7] if stays is None else [0, stays, 7]
+    fixed[ends] = True
+    way = np.r_[0, np.linalg.norm(np.diff(z, axis=0), axis=1).cumsum()]
+    wanted = np.interp(range(8), ends, way[ends])
+    expected = np.stack([np.interp(wanted, way, column) for column in z.T], 1)
+    chain = torch.from_numpy(z)
+    new = redistribute(chain, lengths(chain), fixed).numpy()
+    np.testing.assert_allclose(new, expected, rtol=1e-13, atol=0)
 
 
 def test_spacing_by_features_evens_their_distances():

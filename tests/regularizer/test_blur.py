@@ -76,14 +76,15 @@ def test_bilateral_takes_a_sigma_per_image():
 def test_bilateral_keeps_a_high_edge_where_the_gaussian_does_not():
     x = torch.zeros(1, 3, 8, 16)
     x[..., 8:] = 255
-    torch.testing.assert_close(Bilateral(7, 30.0).project(x, at(1)), x, atol=1e-3, rtol=0)
+    torch.testing.assert_close(Bilateral(7, 30.0).project(x, at(0)), x, atol=1e-3, rtol=0)
     assert (Blur().project(x, at(0)) - x).abs().max() > 30
 
 
 def test_every():
-    part = Blur(every=3)
-    changed = [k for k in range(9) if not torch.equal(part.project(X, at(k)), X)]
-    assert changed == [2, 5, 8]
+    """The first step and each so many after it."""
+    for part, expected in ((Blur(every=3), [0, 3, 6]), (Bilateral(every=2), [0, 2, 4, 6, 8])):
+        changed = [k for k in range(9) if not torch.equal(part.project(X, at(k)), X)]
+        assert changed == expected
 
 
 def test_clip():

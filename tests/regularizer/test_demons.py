@@ -6,6 +6,7 @@ from visprior.hyper import Progress
 from visprior.kernel.gaussian import Gaussian
 from visprior.kernel.sobolev import Sobolev
 from visprior.optimizer.gd import GD
+from visprior.regularizer.base import Scene
 from visprior.regularizer.elastic import Elastic
 from visprior.regularizer.fluid import Fluid
 from visprior.regularizer.normalize import Normalize
@@ -20,7 +21,7 @@ def test_fluid_steps_with_given_gradients_are_one_filter_of_their_sum():
     x0 = torch.randn(2, 3, 16, 16, dtype=torch.float64)
     x = x0
     for g in grads:
-        x, _ = rule.update(x, part.precondition(g, x, T0), {}, 0.7, T0)
+        x, _ = rule.update(x, part.precondition(g, x, T0), {}, 0.7, T0, lambda z: (z, z))
     total = torch.stack(grads).sum(0)
     torch.testing.assert_close(x, x0 - 0.7 * part.kernel.filter(total))
 
@@ -52,11 +53,18 @@ def test_fluid_elastic_step_is_equation_18(run_small):
 
 def test_normalised_gradients():
     g = torch.randn(3, 3, 8, 8) * torch.tensor([1.0, 1e-6, 0.0])[:, None, None, None]
-    g[0, :, :4] = 0  # not seen
-    out = Normalize("mean").force(g, g, torch.zeros(3), {}, T0)
-    assert torch.allclose(out[0, :, 4:].abs().mean(), torch.tensor(1.0))
+    g[0, :, :2] = 0
+    part = Normalize("mean")
+    out = part.force(g, g, torch.zeros(3), {}, T0)
+    assert torch.allclose(out[0].abs().mean(), torch.tensor(1.0))
     assert torch.allclose(out[1].abs().mean(), torch.tensor(1.0))
     assert torch.equal(out[2], g[2])
+    # A canvas of 8 x 8 of which the network sees 4 x 8: the mean is over all of these.
+    g[0, :, :4] = 0
+    part.prepare(Scene((4, 8), [0.0] * 3, None))
+    g[0, :, 5] = 0
+    out = part.force(g, g, torch.zeros(3), {}, T0)
+    assert torch.allclose(out[0, :, 4:].abs().mean(), torch.tensor(1.0))
     out = Normalize("std").force(g[1:2], g[1:2], torch.zeros(1), {}, T0)
     expected = g[1:2] / (g[1:2].std(unbiased=False) + 1e-8)
     torch.testing.assert_close(out, expected)

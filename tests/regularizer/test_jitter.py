@@ -66,17 +66,25 @@ def test_octave_crops_lie_around_the_middle():
     assert abs(draws.mean() - 10) < 0.5
     # a normal of deviation 6 clipped at +-10 has deviation 5.6
     assert abs(draws.std() - 5.6) < 0.3
+    # whole pixels by truncation, as the program has them
+    normal = streams.normal("crop", 2)[:, 0]
+    assert (draws == np.clip(10 + normal * 0.3 * 20, 0, 20).astype(int)).all()
 
 
 def test_octave_crops_change_only_what_was_seen():
     part, streams = Crop(), Streams([5], 3)
     part.prepare(Scene((6, 6), [0.0] * 3, 1.0))
-    old, new = torch.zeros(1, 3, 9, 9), torch.ones(1, 3, 9, 9)
-    t = _at(1, 3)
-    out = part.confine(new, old, t, streams)
+    stage = Schedule([{"steps": 3, "step_size": 1, "scale": 1.5}]).stages("x")[0]
+    old, t = torch.zeros(1, 3, 9, 9), _at(1, 3)
+    assert part.window(old, t, streams, stage).shape == (1, 3, 6, 6)
+    out = part.confine(torch.ones(1, 3, 6, 6), old, t, streams)
     assert out.sum() == 3 * 36
-    assert torch.equal(part.perturb(out, t, streams), torch.ones(1, 3, 6, 6))
-    assert torch.equal(Crop(update="canvas").confine(new, old, t, streams), new)
+    assert torch.equal(part.window(out, t, streams, stage), torch.ones(1, 3, 6, 6))
+    whole = Crop(update="canvas")
+    whole.prepare(Scene((6, 6), [0.0] * 3, 1.0))
+    assert whole.window(old, t, streams, stage) is old
+    assert torch.equal(whole.perturb(out, t, streams), torch.ones(1, 3, 6, 6))
+    assert whole.confine(out, old, t, streams) is out
 
 
 def test_refuses():

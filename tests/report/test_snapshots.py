@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from visprior.record.files import write_json
 from visprior.record.picture import save_png
 from visprior.report.captions import captioned
 from visprior.report.jobs import read_jobs
@@ -28,11 +29,11 @@ def sweep(tmp_path, make_job):
                     tail = f"_{label}" if several else ""
                     file = folder / "snapshots" / f"step{step:05d}{tail}.png"
                     save_png(file, np.full((32, 32, 3), step + 100 * n, np.uint8))
-            names = [f"error[{label}]" if several else "error" for label in labels]
-            lines = [["step", "data", *names]]
-            lines += [[k, -1, *(k / 100 + i for i in range(len(labels)))] for k in range(60)]
-            text = "\n".join(",".join(map(str, line)) for line in lines)
-            (folder / "curves.csv").write_text(text)
+            measured = {
+                k: {label: {"error": k / 100 + i} for i, label in enumerate(labels)}
+                for k in (1, 50)
+            }
+            write_json(folder / "snapshots" / "metrics.json", measured)
         return tmp_path
 
     return make
@@ -49,14 +50,6 @@ def test_a_job_has_its_snapshots_and_its_end(sweep):
         ("dog, step 50", "snapshots/step00050_dog.png", 1.5),
         ("dog, end", "preimage_dog.png", 0.1),
     ]
-
-
-def test_a_snapshot_after_the_last_step_has_the_metrics_of_the_result(sweep):
-    folder = sweep(["cat"]) / "0_recipe=tv"
-    save_png(folder / "snapshots" / "step00060.png", np.full((32, 32, 3), 60, np.uint8))
-    job = with_snapshots(read_jobs(folder.parent)[0])
-    found = [(i["label"], i["error"]) for i in job.images]
-    assert found == [("step 1", 0.01), ("step 50", 0.5), ("step 60", 0.1), ("end", 0.1)]
 
 
 def test_steps_go_across_with_the_metric_under_each(sweep):

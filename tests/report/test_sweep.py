@@ -46,8 +46,8 @@ def test_results_have_a_row_a_job(folder):
     with (folder / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
-        "job", "layer", "regularizer.tv.weight", "seed", "status", "reason", "seconds",
-        "error", "ssim",
+        "job", "layer", "regularizer.tv.weight", "seed", "status", "reason", "weights",
+        "seconds", "error", "ssim",
     ]  # fmt: skip
     assert [row["status"] for row in rows] == ["finished"] * 3 + [
         "failed",

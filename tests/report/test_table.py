@@ -71,3 +71,29 @@ def test_deviations_are_whiskers_in_the_panel_of_their_metric(tmp_path):
     assert whiskers.shape == plain.shape
     assert (whiskers != plain).any()
     assert drawn("error_std").shape == plain.shape  # alone it is a metric like others
+
+
+def test_one_net_and_one_picture_of_a_figure_are_nothing_to_complain_of(make_job, tmp_path, caplog):
+    """+experiment=table4_best net=hog image=chelsea: an axis of one value, no deviations."""
+    lines = [
+        {"net": "hog, paper", "error": 0.3, "error_std": 0.1},
+        {"net": "sift, paper", "error": 0.2, "error_std": 0.1},
+    ]
+    asked = {"rows": [], "columns": ["net"], "table": ["error", "error_std"], "reference": lines}
+    make_job(0, ["net=hog", "image=chelsea"], report=asked, summary={"error": 0.5})
+    with caplog.at_level("WARNING"):
+        report(tmp_path)
+    assert not caplog.text
+    assert (tmp_path / "table.csv").read_text().splitlines() == [
+        "net,error",
+        "hog,0.5",
+        '"hog, paper",0.3',
+        '"sift, paper",0.2',
+    ]
+
+
+def test_an_unknown_heading_is_said_once(make_job, tmp_path, caplog):
+    asked = {"columns": ["net"], "table": ["error"], "reference": [{"nett": "a"}, {"nett": "b"}]}
+    make_job(0, ["net=hog"], report=asked, summary={"error": 0.5})
+    report(tmp_path)
+    assert caplog.text.count("report.reference: no 'nett'; did you mean 'net'?") == 1

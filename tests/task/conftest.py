@@ -65,6 +65,27 @@ def photographs(tmp_path) -> str:
     return str(folder)
 
 
+class NoRecord:
+    """A recorder that keeps nothing."""
+
+    task = "inversion"
+    has_state = False
+
+    def resume(self, device):
+        return None
+
+    def describe(self, solver, device):
+        self.solver = solver
+
+    def watch(self, solver, labels):
+        return None
+
+
+@pytest.fixture
+def no_record() -> NoRecord:
+    return NoRecord()
+
+
 @pytest.fixture
 def go(compose_job, tmp_path):
     """go(task, overrides, folder): run a job; its folder and its metrics."""

@@ -23,22 +23,6 @@ from visprior.task.objective import FeatureDistance
 SIZE, T, C, SEED = 96, 2, 300.0, 0
 
 
-class NoRecord:
-    """A recorder that keeps nothing."""
-
-    task = "inversion"
-    has_state = False
-
-    def resume(self, device):
-        return None
-
-    def describe(self, solver, device):
-        self.solver = solver
-
-    def watch(self, solver, labels):
-        return None
-
-
 def transcription(phi, mean, x, target, offsets, lr0):
     """x: the start on the canvas, minus the mean. Returns the image, minus the mean."""
     B, alpha, beta, V, bound = 80.0, 6, 2, 80 / 6.5, 160.0
@@ -77,7 +61,7 @@ def transcription(phi, mean, x, target, offsets, lr0):
     return phase(x, 50, 0.1 * lr0, 1, 300)
 
 
-def test_a_whole_run(compose_job, tmp_path, caplog):
+def test_a_whole_run(compose_job, tmp_path, caplog, no_record):
     caplog.set_level(logging.ERROR)
     overrides = [
         "net=vgg19",
@@ -87,7 +71,7 @@ def test_a_whole_run(compose_job, tmp_path, caplog):
         "net.seed=3",
     ]
     cfg = compose_job(*overrides)
-    s = Services(cfg, tmp_path, NoRecord())  # pyright: ignore[reportArgumentType]
+    s = Services(cfg, tmp_path, no_record)
     cut = s.cut(["relu2_1"])
     x0 = load_picture(find_pictures("astronaut")[0][1], (SIZE, SIZE), 3)
     phi0 = s.features(cut, x0, "relu2_1")
@@ -95,8 +79,8 @@ def test_a_whole_run(compose_job, tmp_path, caplog):
     objective = FeatureDistance("relu2_1", phi0, None, C)
     ours = launch(s, objective, Elements(["a"], [SEED]), "noise", cut, regularizers)
 
-    mean = torch.tensor(s.net.mean)[:, None, None]
-    start = noise([SEED], (SIZE + T - 1, SIZE + T - 1), list(s.net.mean)).float() - mean
+    mean = torch.tensor(s.net.center)[:, None, None]
+    start = noise([SEED], (SIZE + T - 1, SIZE + T - 1), list(s.net.center)).float() - mean
     offsets = (Streams([SEED], 350).uniform("jitter", 2)[:, 0] * T).astype(int)
     lr = SIZE * SIZE * 0.05 * 80**2 / 6
     theirs = transcription(lambda v: cut(v)["relu2_1"], mean, start, phi0, offsets, lr) + mean
@@ -125,6 +109,13 @@ def test_the_start_is_the_programs():
     assert np.abs(d).max() == pytest.approx(51.3, rel=0.02)
     assert np.quantile(d[0], 0.95) == pytest.approx(80 / 3**0.5, rel=1e-6)
     assert F.mse_loss(x[0], x[1]) > 100
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_the_start_is_as_strong_for_any_number_of_channels(channels):
+    """The program divides by sqrt(3) for grey images too (HOG, dense SIFT)."""
+    d = noise([0], (64, 64), [120.0] * channels).numpy() - 120
+    assert np.quantile(d, 0.95) == pytest.approx(80 / 3**0.5, rel=1e-6)
 
 
 def test_a_configured_part_is_built(compose_job):

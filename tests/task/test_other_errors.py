@@ -20,16 +20,17 @@ def read(name):
 
 def test_it_is_the_relative_distance_in_those_features(go):
     asked = "{same: hog, coarse: {net: hog, cell: 16, layer: hog}}"
-    _, metrics = go("inversion", "net=hog", *SHORT, f"metric.error_in={asked}")
+    folder, metrics = go("inversion", "net=hog", *SHORT, f"metric.error_in={asked}")
     cut = Hog(cell=16).cut(["hog"], "cpu", size=64)
     with torch.no_grad():
-        phi = cut(read("camera"))["hog"]
         for row in metrics["images"]:
+            saved = load_picture(folder / row["file"], None, 1)
             phi0 = cut(read(row["label"]))["hog"]
-            expected = float((phi - phi0).norm() / phi0.norm())
-            assert row["error_coarse"] == pytest.approx(expected, rel=1e-4)
-            assert row["error_coarse"] != pytest.approx(row["error"], rel=0.01)
-            assert row["error_same"] == pytest.approx(row["error"], rel=1e-5)
+            for ending, x in (("", saved), ("_unclipped", read("camera"))):
+                expected = float((cut(x)["hog"] - phi0).norm() / phi0.norm())
+                assert row[f"error_coarse{ending}"] == pytest.approx(expected, rel=1e-4)
+                assert row[f"error_coarse{ending}"] != pytest.approx(row["error"], rel=0.01)
+                assert row[f"error_same{ending}"] == pytest.approx(row[f"error{ending}"], rel=1e-5)
     assert metrics["summary"]["error_coarse_std"] > 0
 
 

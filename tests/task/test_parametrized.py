@@ -20,14 +20,14 @@ def stop_at(monkeypatch, step):
     """Ctrl-C after so many steps."""
     from visprior.loop.solver import Solver
 
-    whole = Solver._step
+    whole = Solver.step
 
     def interrupted(self, m):
         if m.step == step:
             raise KeyboardInterrupt
         return whole(self, m)
 
-    monkeypatch.setattr(Solver, "_step", interrupted)
+    monkeypatch.setattr(Solver, "step", interrupted)
 
 
 # Within the first stage (8 steps of an inversion's 9), and before the second.
@@ -103,11 +103,11 @@ def test_the_sigmoid_start_is_the_thesis():
     """2 (sigmoid(n) - 1/2) of normal numbers n, in grey levels."""
     from visprior.loop.start import start_image
 
-    x = start_image("sigmoid_noise", [4, 7], (40, 50), [1.0, 2.0, 3.0], None)
+    x = start_image("sigmoid_noise", [4, 7], (40, 50), [1.0, 2.0, 3.0])
     n = torch.logit(x / 255)
     assert x.shape == (2, 3, 40, 50) and float(n.std()) == pytest.approx(1, abs=0.02)
     assert float(n.mean()) == pytest.approx(0, abs=0.02)
-    alone = start_image("sigmoid_noise", [7], (40, 50), [1.0, 2.0, 3.0], None)
+    alone = start_image("sigmoid_noise", [7], (40, 50), [1.0, 2.0, 3.0])
     assert torch.equal(x[1:], alone) and not torch.equal(x[:1], alone)
 
 

@@ -12,7 +12,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from visprior.errors import UserError
+from visprior.picture import load_picture
 from visprior.record.files import read_json
+from visprior.task import book
 from visprior.task.path_band import sags
 
 from .conftest import NET
@@ -43,6 +45,14 @@ def path(tiny, go, photographs):
     return path
 
 
+HEADINGS = "frame,start,activation,straight,distance,activation_unclipped"
+
+
+def shown(x: torch.Tensor) -> torch.Tensor:
+    """The frames of a film, as the net of these tests sees them."""
+    return x.float().round().clamp(0, 255).double() / 255 - 128 / 255
+
+
 def picture(folder: str, i: int) -> torch.Tensor:
     array = np.asarray(Image.open(f"{folder}/p{i}.png"))
     return torch.from_numpy(array.transpose(2, 0, 1).astype(np.float64))
@@ -57,7 +67,7 @@ def test_the_thesis_numbers_give_421_frames(path, photographs):
     expected = torch.lerp(picture(photographs, 3), picture(photographs, 4), 10 / 84)
     torch.testing.assert_close(tensors["x"][3 * 84 + 10], expected)
     lines = (out / "activations.csv").read_text().splitlines()
-    assert len(lines) == 422 and lines[0] == "frame,start,activation,straight,distance"
+    assert len(lines) == 422 and lines[0] == HEADINGS
     assert lines[1 + 84].startswith("84,p1,")
     assert (
         rows[0]["lowest"]
@@ -146,7 +156,7 @@ def test_steps_are_the_thesis_steps(path, tmp_path):
     )  # fmt: skip
     ends = ends.astype(np.float64) / 127.5 - 1
     expected = (thesis(ends[0], ends[1], 5, 3, 0.002) + 1) * 127.5
-    np.testing.assert_allclose(tensors["x"].numpy(), expected, atol=1e-8)
+    np.testing.assert_allclose(tensors["x"].numpy(), expected, rtol=0, atol=1e-9)
     assert rows[0]["pairs"][0]["steps"] == [3]
     start = (thesis(ends[0], ends[1], 5, 0, 0.002) + 1) * 127.5
     assert np.abs(expected - start).max() > 0.5
@@ -163,6 +173,31 @@ def test_a_path_is_better_than_the_straight_line(path):
     run_json = read_json(out / "run.json")
     assert run_json["status"] == "finished"
     assert run_json["main"] == {"name": "lowest", "value": rows[0]["lowest"]}
+
+
+def test_a_pass_that_ended_takes_its_last_step_back(path):
+    """It is ended one step after the path was seen to be good enough: that path counts."""
+    keys = ["task.pivots=6", "task.insert=0", "task.passes=1", "regularizer=[]"]
+    _, rows, ended = path(*keys, "schedule.step_size=0.5")
+    (taken,) = rows[0]["pairs"][0]["steps"]
+    assert 1 < taken < 60
+    stages = "schedule.stages=[{{steps: {}, step_size: 0.5}}]"
+    whole = [*keys, "task.band.stop=false"]
+    _, rows, same = path(*whole, stages.format(taken), folder="same")
+    assert torch.equal(ended["x"], same["x"]) and rows[0]["pairs"][0]["reaches_lower_end"]
+    _, rows, _ = path(*whole, stages.format(taken - 1), folder="before")
+    assert not rows[0]["pairs"][0]["reaches_lower_end"]
+
+
+def test_under_random_transforms_every_step_is_taken(path):
+    """A draw's activations may all be high enough by chance; without transforms the pass ends."""
+    keys = ["task.pivots=3", "task.insert=0", "task.passes=1", "schedule.steps=60"]
+    steps = []
+    for regularizer in ("[]", "[transforms]"):
+        _, rows, _ = path(*keys, "schedule.step_size=1", f"regularizer={regularizer}",
+                          folder=regularizer)  # fmt: skip
+        steps += rows[0]["pairs"][0]["steps"]
+    assert steps[0] < 50 == steps[1]  # the first pass has 50 of 60 steps
 
 
 def test_the_second_pass_runs_where_an_inserted_image_sags(path):
@@ -244,6 +279,64 @@ def test_a_diverse_batch_and_a_finished_run_as_start_images(path):
     assert torch.equal(same["x"][::3], tensors["x"][::3])
 
 
+def test_more_start_images_than_a_batch_holds(path, monkeypatch):
+    """They are made batch by batch and are those of one batch; never a channel book."""
+    made = ["task.starts=diversity:2:naive", "task.start_steps=5", "channel=[0,2]"]
+    made += ["task.passes=0", "task.pivots=1", "task.insert=0", "precision=fp64"]
+    whole, rows, _ = path(*made, starts=0, folder="whole")
+    monkeypatch.setattr(book, "PIXELS", 2 * 24 * 24)  # the two facets of a channel
+    parts, same, _ = path(*made, starts=0, folder="parts")
+    found = sorted(p.parent.relative_to(parts) for p in parts.rglob("preimages.safetensors"))
+    names = ["starts/diversity_naive/0000", "starts/diversity_naive/0002"]
+    assert [p.as_posix() for p in found] == names
+    for row, other in zip(rows, same, strict=True):
+        x, y = (load_file(d / row["label"] / "pivots.safetensors")["x"] for d in (whole, parts))
+        torch.testing.assert_close(y, x, atol=1e-8, rtol=0)
+        assert other["starts"] == pytest.approx(row["starts"])
+    stamps = {p: p.stat().st_mtime_ns for p in parts.rglob("starts/**/run.json")}
+    run = read_json(parts / "run.json")
+    (parts / "run.json").write_text(json.dumps(run | {"status": "running"}))
+    path(*made, starts=0, folder="parts")
+    assert stamps == {p: p.stat().st_mtime_ns for p in stamps} and len(stamps) == 2
+
+
+def test_pictures_of_any_size_are_brought_to_the_runs(path, photographs):
+    """As every task does: load_picture at the run's size, beside images that are made."""
+    rng = np.random.default_rng(8)
+    for name, (height, width) in {"wide": (30, 50), "tall": (70, 41)}.items():
+        Image.fromarray(rng.integers(0, 255, (height, width, 3), np.uint8)).save(
+            f"{photographs}/{name}.png"
+        )
+    given = f"task.starts=[{photographs}/wide.png,{photographs}/tall.png,naive]"
+    still = ["task.start_steps=5", "task.passes=0", "task.pivots=1", "task.insert=0"]
+    out, _, tensors = path(given, *still, starts=0)
+    for k, name in ((0, "wide"), (2, "tall")):
+        wanted = load_picture(f"{photographs}/{name}.png", (24, 24))[0]
+        assert torch.equal(tensors["x"][k], wanted)
+    assert read_json(out / "run.json")["warnings"] == []
+
+
+def test_pre_images_of_another_size_are_resized_and_that_is_said(path):
+    small = ["task.start_steps=5", "task.passes=0", "task.pivots=1", "task.insert=0"]
+    out, _, _ = path("task.starts=diversity:2:naive", *small, starts=0)
+    folder = out / "starts" / "diversity_naive"
+    again, _, tensors = path(f"task.starts=[{folder},naive]", *small, "size=30", starts=0,
+                             folder="again")  # fmt: skip
+    assert tensors["x"].shape == (5, 3, 30, 30)
+    said = read_json(again / "run.json")["warnings"]
+    assert len(said) == 1 and "are 24 x 24; they are resized to 30 x 30" in said[0]
+
+
+def test_float64_pre_images_stay_what_they_are(path):
+    """Between start images made in float64, too; 8-bit pictures would not show it."""
+    keys = ["task.start_steps=5", "task.passes=0", "task.pivots=1", "task.insert=0"]
+    out, _, tensors = path("task.starts=[naive,tv]", *keys, "precision=fp64", starts=0)
+    for k, name in ((0, "naive"), (2, "tv")):
+        made = load_file(out / "starts" / name / "preimages.safetensors")["x"]
+        assert made.dtype == torch.float64 and not torch.equal(made, made.float().double())
+        assert torch.equal(tensors["x"][k], made[0])
+
+
 BAD = [
     ("task.starts=[{p}/p0.png]", "a path needs two start images or more"),
     ("task.starts=null", "gives 0"),
@@ -252,8 +345,6 @@ BAD = [
         "'naiv' is no recipe, picture or folder of a run; did you mean 'naive'",
     ),
     ("task.starts=diversity:3:fouri", "no recipe 'fouri'; did you mean 'fourier'"),
-    ("task.starts=[{p}/p0.png,{p}/large.png]", r"differ in size: p0 is 24 x 24, large is 30 x 30"),
-    ("task.starts=[{p}/large.png,naive]", "the images made here is 24 x 24"),
     ("task.starts=[{p}/p0.png,{p}/p9.png]", "did you mean '.*p.*png"),
     ("channel=null", "task=path needs channel=: 0 to 3"),
     ("channel=4", "out of range"),
@@ -264,6 +355,10 @@ BAD = [
     ("task.drop=3", "task.drop must be two numbers >= 0, got 3"),
     ("task.drop=[1,b]", "task.drop must be two numbers >= 0"),
     ("task.band.spring=stiff", "task.band.spring must be null or a number >= 0, got stiff"),
+    (
+        "task.band.spring=2",
+        r"spring=2 is too stiff for steps of 0.255.*0.5 / step_size = 1.96 at most",
+    ),
     ("task.where=5", "where=5: 2 has positions"),
     ("task.pivots=0", "task.pivots must be a whole number >= 1"),
     ("task.band.tangent=up", "task.band.tangent=up is not known"),
@@ -276,7 +371,6 @@ BAD = [
 
 @pytest.mark.parametrize(("override", "words"), BAD, ids=lambda v: str(v)[:40])
 def test_mistakes(path, photographs, override, words):
-    Image.new("RGB", (30, 30)).save(f"{photographs}/large.png")
     given = override.replace("{p}", photographs)
     with pytest.raises(UserError, match=words) as error:
         path(given, starts=0 if "starts" in given else 2)
@@ -297,7 +391,7 @@ def test_logarithms_of_probabilities_are_activations_too(path):
     score = ["task.score=log_probability", "net.target=tiny_nets:Colours", "layer=logits"]
     score += ["task.passes=0", "task.pivots=2"]
     _, rows, tensors = path(*score, "precision=fp64")
-    means = (tensors["x"].double() / 255 - 128 / 255).mean((2, 3))  # the logits of that net
+    means = shown(tensors["x"]).mean((2, 3))  # the logits of that net
     expected = means.log_softmax(1)[:, 2]
     torch.testing.assert_close(tensors["activation"].double(), expected, atol=1e-6, rtol=0)
     assert rows[0]["lowest"] < 0
@@ -308,10 +402,26 @@ def test_logarithms_of_probabilities_are_activations_too(path):
 def test_the_activation_at_one_place(path):
     _, _, tensors = path("task.where=[1,4]", "task.passes=0", "task.pivots=2", "precision=fp64")
     with torch.no_grad():
-        features = the_net().double()(tensors["x"].double() / 255 - 128 / 255)
-    torch.testing.assert_close(
-        tensors["activation"].double(), features[:, 2, 1, 4], atol=1e-5, rtol=0
-    )
+        for name, x in (("", shown(tensors["x"])), ("_unclipped", tensors["x"] / 255 - 128 / 255)):
+            expected = the_net().double()(x.double())[:, 2, 1, 4]
+            found = tensors[f"activation{name}"].double()
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_a_path_says_how_active_its_frames_are(path):
+    """A band raised far outside 0..255 loses most of its activation in a film, which is said."""
+    large = ["task.passes=1", "task.pivots=3", "task.insert=0", "task.band.stop=false"]
+    large += ["regularizer=[]", "schedule.steps=20", "schedule.step_size=1e5"]
+    out, (row,), tensors = path(*large, "precision=fp64")
+    with torch.no_grad():
+        features = the_net().double()(shown(tensors["x"])).mean((2, 3))[:, 2]
+    torch.testing.assert_close(tensors["activation"].double(), features, atol=1e-6, rtol=0)
+    assert row["lowest"] == pytest.approx(float(features.min()), abs=1e-6)
+    assert row["lowest_unclipped"] == pytest.approx(float(tensors["activation_unclipped"].min()))
+    assert tensors["activation_unclipped"].max() > 2 * tensors["activation"].max()
+    about = read_json(out / "run.json")
+    assert about["main"]["value"] == row["lowest"]
+    assert "frame 2 most: activation" in about["warnings"][0]
 
 
 def test_a_path_that_ended_just_before_it_was_finished(path, tmp_path):

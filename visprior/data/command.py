@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from visprior.data.shapes10 import Shapes10
+from visprior.meter import Meter
 from visprior.record.picture import save_png
 from visprior.record.sheet import contact_sheet
 
@@ -31,12 +31,12 @@ def image_folder(folder: Path, data: Shapes10) -> None:
     places = [folder / data.split / f"{k}_{name}" for k, name in enumerate(data.class_names)]
     for place in places:
         place.mkdir(parents=True, exist_ok=True)
-    with tqdm(total=len(data), unit="picture") as bar:
+    with Meter(len(data), "picture") as meter:
         for start in range(0, len(data), PART):
             numbers = range(start, min(start + PART, len(data)))
             for i, picture in zip(numbers, _arrays(data, numbers), strict=True):
                 save_png(places[i % len(places)] / f"{i:06d}.png", picture)
-            bar.update(len(numbers))
+            meter.add(len(numbers))
 
 
 def _arrays(data: Shapes10, numbers: range) -> list[NDArray[np.uint8]]:

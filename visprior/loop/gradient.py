@@ -1,10 +1,12 @@
 """The gradient of the whole energy at the optimised variable, filled by micro-batches."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from visprior.hyper import Progress
-from visprior.loop.problem import Problem
+from visprior.loop.problem import Objective, Problem
 from visprior.loop.rescue import Rescue
 from visprior.regularizer.base import Features, Regularizer, acts
 from visprior.schedule.schedule import Stage
@@ -38,13 +40,13 @@ class Gradient:
         p, stage = self.problem, self.problem.stages[t.stage]
         active = p.active(stage)
         z = z.detach().requires_grad_()
-        x = p.param.decode(z)
-        leaf = z if p.param.identity else x.detach().requires_grad_()
-        phi = self._features(seen(p, leaf, t, stage), t, stage)
+        x = window(p, p.param.decode(z), t, stage)
+        leaf = z if x is z else x.detach().requires_grad_()
+        phi = self.features(seen(p, leaf, t, stage), t, stage)
         data, measure = p.objective(phi, t)
         energies = {k: r.energy(leaf, phi, t) for k, r in active.items() if acts(r, "energy")}
         g = _differentiate(leaf, data, list(energies.values()), active, t)
-        if not p.param.identity:
+        if x is not z:
             (g,) = torch.autograd.grad(x, z, g)
         zero = torch.zeros_like(data)
         values = [energies.get(k) for k in p.energies]
@@ -52,7 +54,8 @@ class Gradient:
         terms = torch.stack([r.detach() for r in rows])
         return g, terms.to(z), {k: phi[k].detach() for k in self.kept}
 
-    def _features(self, x: Tensor, t: Progress, stage: Stage) -> Features:
+    def features(self, x: Tensor, t: Progress, stage: Stage) -> Features:
+        """The features of what the network sees, in the stage's precision."""
         if (stage.precision or self.problem.precision) != "bf16":
             return self.rescue(x, t)
         with torch.autocast(x.device.type, dtype=torch.bfloat16):
@@ -60,9 +63,29 @@ class Gradient:
         return {k: v.to(x) for k, v in phi.items()}
 
 
+def measure(
+    objective: Objective, features: Callable[[Tensor], Features], x: Tensor, micro_batch: int
+) -> Tensor:
+    """The objective's bare measure of images as they are, without jitter: (B,) on the CPU."""
+    still = Progress(0, 1, 0, 0, 1)
+    with torch.no_grad():
+        parts = [
+            objective(features(x[rows]), still.of(rows))[1]
+            for rows in micro_batches(len(x), micro_batch)
+        ]
+    return torch.cat(parts).double().cpu()
+
+
 def micro_batches(batch: int, size: int) -> list[slice]:
     """The rows of each forward pass."""
     return [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
+
+
+def window(problem: Problem, x: Tensor, t: Progress, stage: Stage) -> Tensor:
+    """The part of the canvas that a step is about; x itself where that is all of it."""
+    for r in problem.active(stage).values():
+        x = r.window(x, t, problem.streams, stage)
+    return x
 
 
 def seen(problem: Problem, x: Tensor, t: Progress, stage: Stage) -> Tensor:
@@ -78,12 +101,13 @@ def without_gradient(problem: Problem, z: Tensor, redirected: bool = False) -> l
     redirected: also not when gradients pass dead ReLUs.
     """
     t, stage = problem.progress(0), problem.stages[0]
-    features = Rescue(problem.features, [redirected] * len(z))
+    gradient = Gradient(problem, Rescue(problem.features, [redirected] * len(z)))
     found = []
     for rows in micro_batches(len(z), problem.images_at_once):
-        x = problem.param.decode(z[rows]).detach().requires_grad_()
-        phi = features(seen(problem, x, t.of(rows), stage), t.of(rows))
-        data, _ = problem.objective(phi, t.of(rows))
+        own = t.of(rows)
+        x = window(problem, problem.param.decode(z[rows]), own, stage).detach().requires_grad_()
+        phi = gradient.features(seen(problem, x, own, stage), own, stage)
+        data, _ = problem.objective(phi, own)
         (g,) = torch.autograd.grad(data.sum(), x)
         found += (g.flatten(1).abs().amax(1) == 0).tolist()
     return found

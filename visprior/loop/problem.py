@@ -59,6 +59,7 @@ class Problem:
     start: "str | Tensor | Start" = "noise"
     per_pixel: bool = False  # step sizes are multiplied by the area of the network's input
     micro_batch: int | None = None
+    whole: int = 0  # steps of the schedule, where schedule.steps has shortened it
     precision: str = "fp32"  # of the forward pass: fp32 | fp64 | bf16
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
@@ -131,6 +132,12 @@ class Problem:
         margin = self._margin(stage)
         return self.size[0] + margin, self.size[1] + margin
 
+    def picture(self, stage: Stage) -> tuple[int, int]:
+        """Height and width of the image without margins of jitter; of octaves the whole canvas."""
+        active = self.active(stage).values()
+        margin = sum(r.margin(stage) for r in active if acts(r, "window"))
+        return self.size[0] + margin, self.size[1] + margin
+
     def _margin(self, stage: Stage) -> int:
         return sum(r.margin(stage) for r in self.active(stage).values())
 
@@ -160,7 +167,7 @@ class Moment:
 class Solution:
     """What the loop returns."""
 
-    x: Tensor  # (B, C, h, w): the network's input, margins cut off
+    x: Tensor  # (B, C, h, w): the network's input, margins cut off; of octaves the canvas, resized
     terms: list[str]
     history: Tensor  # (steps done, terms, B) on the CPU
     alive: Tensor  # (B,) on the CPU
@@ -169,3 +176,5 @@ class Solution:
     seconds: float = 0.0
     steps: int = 0
     moment: Moment | None = None  # where the run stands, for going on
+    canvas: Tensor | None = None  # (B, C, H, W), of octaves: the whole image, larger than x
+    crop: Tensor | None = None  # (B, C, h, w), of octaves: its centre

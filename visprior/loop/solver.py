@@ -1,7 +1,8 @@
 """The loop: one energy, one iteration, for every task.
 
-x = decode(z);  seen = perturb*(x);  g = precondition*(d data(seen)/dx) + d sum(energies)/dx
-g = force*(J_decode^T g);  z' = after_update*(update(z, g));  z' = settle(z')
+x = window*(decode(z));  seen = perturb*(x)
+g = precondition*(d data(seen)/dx) + d sum(energies)/dx;  g = force*(J_decode^T g)
+z' = settle(after_update*(update(z, g)))
 x' = move*(confine*(project*(decode(z')), x));  z' = encode(x') where any does one
 The run ends after the last step, or after a step at which a regularizer's `stop` says so.
 """
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from visprior.hyper import Progress, per_image
 from visprior.loop.canvas import on_canvas
-from visprior.loop.gradient import Gradient, without_gradient
+from visprior.loop.gradient import Gradient, window, without_gradient
 from visprior.loop.problem import Moment, Problem, Solution, Start
 from visprior.loop.rescue import Rescue
 from visprior.loop.start import start_image
@@ -139,8 +140,8 @@ class Solver:
         acting = [r for r in p.active(stage).values() if any(acts(r, hook) for hook in _ON_IMAGES)]
         if not acting:
             return new
-        x = p.param.decode(new)
-        for r in acting:
+        x = window(p, p.param.decode(new), t, stage)
+        for r in sorted(acting, key=lambda r: r.projects_last):
             x = r.project(x, t)
         for r in acting:
             x = r.confine(x, p.param.decode(old), t, p.streams)
@@ -164,6 +165,9 @@ class Solver:
         p = self.problem
         finite = torch.isfinite(m.z.flatten(1).sum(1))
         z = torch.where(per_image(finite, m.z), m.z, m.good)
+        stage = p.stages[p.progress(max(m.step - 1, 0)).stage]
+        picture = on_canvas(p.param.decode(z), p.picture(stage), p.fill).detach()
+        octave = tuple(picture.shape[-2:]) != tuple(p.size)
         names = [*p.terms, "the gradient"]
         failures = {
             b: f"{names[int(m.bad_term[b])]} was not finite at step {step}"
@@ -174,7 +178,9 @@ class Solver:
             failures.setdefault(b, f"the image was not finite after step {m.step - 1}")
         history = torch.stack(m.history) if m.history else z.new_zeros(0, len(p.terms), p.batch)
         return Solution(
-            x=on_canvas(p.param.decode(z), p.size, p.fill).detach(),
+            x=_resized(picture, p.size) if octave else picture,
+            canvas=picture if octave else None,
+            crop=on_canvas(picture, p.size, p.fill) if octave else None,
             terms=p.terms,
             history=history.cpu(),
             alive=(m.alive & finite).cpu(),
@@ -216,9 +222,16 @@ def _frozen(m: Moment, g: Tensor, terms: Tensor) -> Moment:
     )
 
 
+def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images as a network would be given them: resized like a photograph."""
+    return F.interpolate(x, size=size, mode="bicubic", antialias=True, align_corners=False)
+
+
 def _fitted(x: Tensor, canvas: tuple[int, int], ratio: float, fill: list[float]) -> Tensor:
     """Resampled by a ratio (bicubic), then cropped or padded to a canvas around the centre."""
     if ratio != 1:
         size = [round(n * ratio) for n in x.shape[-2:]]
+        if ratio > 1:  # an octave fills its canvas: rounding must not leave it a line of margin
+            size = [max(n, side) for n, side in zip(size, canvas, strict=True)]
         x = F.interpolate(x, size=size, mode="bicubic", align_corners=False)
     return on_canvas(x, canvas, fill)

@@ -17,12 +17,12 @@ KINDS = ["noise", "mean", "image", "natural_norm", "sigmoid_noise", "param"]
 def noise(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -> Tensor:
     """Uniform noise of about +-51 grey levels around the mean colour, (B, C, H, W) float64.
 
-    Uniform on [-1, 1], divided by its own 95 % quantile, times 80 / sqrt(C)
-    (Mahendran & Vedaldi's program).
+    Uniform on [-1, 1], divided by its own 95 % quantile, times 80 / sqrt(3), as in Mahendran &
+    Vedaldi's program: the 3 stays for any number of channels C.
     """
     draws = uniform_noise(seeds, (len(mean), *canvas))
     edge = torch.quantile(draws.flatten(1), 0.95, dim=1)[:, None, None, None]
-    return draws / edge * (80 / math.sqrt(len(mean))) + draws.new_tensor(mean)[:, None, None]
+    return draws / edge * (80 / math.sqrt(3)) + draws.new_tensor(mean)[:, None, None]
 
 
 def natural_norm(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -> Tensor:

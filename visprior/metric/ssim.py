@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 RADIUS = 5  # scikit-image's truncation of the Gaussian: int(3.5 * 1.5 + 0.5)
+WINDOW = 2 * RADIUS + 1  # its side in pixels
 SIGMA = 1.5
 K1, K2 = 0.01, 0.03
 

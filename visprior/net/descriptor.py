@@ -50,13 +50,13 @@ class Descriptor(Representation):
         super().__init__(
             name,
             size,
-            [float(v) for v in values],
+            [0.0] * channels,
             [1.0] * channels,
             aliases=dict.fromkeys(("shallow", "middle", "deep", "logits"), name),
             strength={name: 100.0},
             channels_last=False,
+            center=[float(v) for v in values],
         )
-        self.normalisation = [0.0] * channels, [1.0] * channels  # grey levels as they are
         self._module = module
         self._stride, self._field, self._offset = float(stride), field, offset
 

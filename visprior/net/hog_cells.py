@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -58,22 +59,35 @@ Share = tuple[Tensor, Tensor, int]  # bin at the angle -pi + q pi / orientations
 def hard(gx: Tensor, gy: Tensor, orientations: int) -> Iterator[Share]:
     """The whole length to the nearest orientation; that choice passes no gradient.
 
-    Upright gradients, which real pictures have many of, lie midway between two of an odd number of
-    orientations. VLFeat's products in single precision tie there, and the lower of the first half
-    wins; so angles are counted from upright, and what its rounding loses is lost here.
+    The nearest is where VLFeat's hog.c finds it: at the largest |<g, u_k>|, k < K, of products and
+    directions u_k in single precision, and of equal ones at the lowest k. Whole grey levels have
+    many: upright gradients lie midway between two of an odd number of orientations, diagonal ones
+    between two of 2, 6, 10, ... Only the two orientations around the angle are compared.
     """
-    x, y = gx.detach(), gy.detach()
-    sign = torch.copysign(torch.ones_like(y), y)
-    x, y = x * sign, y.abs()
-    odd = orientations % 2
-    if odd:
-        middle = orientations // 2 * math.pi / orientations
-        along, across = y * math.sin(middle), x * math.cos(middle)
-        x, y = (along + across) - (along - across), along * (2 / math.tan(middle))
-    turn = torch.atan2(x, y) * (orientations / math.pi)
-    steps = (turn if odd else turn - 0.5).floor()
-    lowest = sign * (orientations / 2) + ((orientations - 1) // 2 + orientations / 2)
-    yield lowest - steps, length(gx, gy), 0
+    x, y = gx.detach().float(), gy.detach().float()
+    cos, sin, backwards = _directions(orientations, x.device)
+    turn = torch.atan2(y, x) * (orientations / math.pi) + orientations
+    # The clamp keeps gradients that are not finite inside.
+    lower = turn.int().clamp(0, 2 * orientations - 1)
+    scores = [x * _at(cos[i:], lower) + y * _at(sin[i:], lower) for i in (0, 1)]
+    upper = (scores[1] > scores[0]) | ((scores[1] == scores[0]) & _at(backwards, lower))
+    yield lower + upper, length(gx, gy), 0
+
+
+@cache
+def _directions(orientations: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """cos and sin of bins 0..2 K, and whether k falls from a bin to the next, from K - 1 to 0."""
+    angles = [k * math.pi / orientations for k in range(orientations)]
+    half = torch.tensor([[math.cos(a), math.sin(a)] for a in angles])
+    # Bins are counted from -pi. Opposite ones must be so to the last bit.
+    cos, sin = torch.cat([-half, half, -half[:1]]).to(device).unbind(1)
+    falls = [q % orientations == orientations - 1 for q in range(2 * orientations)]
+    return cos.contiguous(), sin.contiguous(), torch.tensor(falls, device=device)
+
+
+def _at(table: Tensor, index: Tensor) -> Tensor:
+    """table[index], faster."""
+    return table.index_select(0, index.flatten()).view_as(index)
 
 
 def straight_through(through: float, gx: Tensor, gy: Tensor, orientations: int) -> Iterator[Share]:
@@ -102,7 +116,12 @@ def hard_rounded(gx: Tensor, gy: Tensor, orientations: int) -> Iterator[Share]:
 
 
 def bilinear(gx: Tensor, gy: Tensor, orientations: int) -> Iterator[Share]:
-    """The length between the two nearest orientations, linearly in the angle."""
+    """The length between the two nearest orientations, linearly in the angle.
+
+    VLFeat takes the angle as the arc cosine of |<g, u_k>| / |g| in single precision, which close to
+    0 has an error of up to 3e-4: its features of photographs differ by as much as 3e-4 for nine
+    orientations (cells of 8 pixels), 2e-3 for 12. The arctangent here is right, and differentiable.
+    """
     position = angle(gx, gy) * (orientations / math.pi) + orientations
     lower = position.detach().floor()
     size = length(gx, gy)

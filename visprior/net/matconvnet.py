@@ -67,8 +67,12 @@ class MatConvNet(TracedNet):
             strength or usual_strength(net.blocks),
             channels_last,
         )
-        self.seed, self.random_weights = seed, random
+        self.seed, self._weights = seed, str(weights)
         self.class_names = list(net.classes)
+
+    @property
+    def weights(self) -> str:
+        return self._weights
 
     def _build(self) -> nn.Module:
         return network(self._net.blocks)

@@ -35,11 +35,13 @@ class PythonNet(Representation):
         target: package.module:function.
         weights: a file with its state_dict; None: as the function returns it.
         size: of the images.
-        mean, scale: per channel, in grey levels; the network sees (x - mean) / scale.
-        channels: of the images; a single mean or scale is repeated.
+        mean, scale: per channel, in grey levels; the network sees (x - mean) / scale: x / 255
+            where nothing is given.
+        channels: of the images; a single mean, scale or center is repeated.
         layers, aliases, strength: see Representation.
         classes: names of the classes, in the order of the logits.
         channels_last: memory layout of the weights.
+        center: grey levels; None: the mean, or mid-grey where that is 0. See Representation.
     """
 
     def __init__(
@@ -48,13 +50,14 @@ class PythonNet(Representation):
         weights: str | None = None,
         size: int | list[int] = 224,
         mean: float | list[float] = 0.0,
-        scale: float | list[float] = 1.0,
+        scale: float | list[float] = 255.0,
         channels: int = 3,
         layers: dict[str, str] | None = None,
         aliases: dict[str, str] | None = None,
         strength: dict[str, float] | None = None,
         classes: list[str] | None = None,
         channels_last: bool = False,
+        center: float | list[float] | None = None,
     ):
         if target is None:
             raise UserError("net=python needs net.target=package.module:function")
@@ -67,12 +70,18 @@ class PythonNet(Representation):
             aliases,
             strength,
             channels_last,
+            None if center is None else _per_channel("net.center", center, channels),
         )
         self.class_names = list(classes or [])
+        self._weights = None if weights is None else str(weights)
         self._model = _call(target).eval().cpu()
         keep_inputs(self._model)
         if weights is not None:
             adopt(self._model, load_checkpoint(weights), str(weights))
+
+    @property
+    def weights(self) -> str:
+        return self._weights or "as net.target returns them"
 
     def _measure(self, size: Size) -> dict[str, Layer]:
         found: dict[str, tuple[int, ...]] = {}

@@ -15,6 +15,10 @@ from visprior.net.cut import Cut
 from visprior.net.names import LayerNames
 
 Size = tuple[int, int]
+MID_GREY = 127.5  # grey levels
+
+RANDOM = "random"  # weights of that name are drawn from a seed
+DEPTHS = {"shallow": 0.25, "middle": 0.5, "deep": 0.75}  # what their names mean without aliases
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,9 @@ class Representation(ABC):
         mean, std: per channel, in grey levels; the network sees (x - mean) / std.
         layers, aliases: see LayerNames.
         strength: {first layer: C}, the weight of the data term from this layer on.
+        center: what is known of the mean colour of its images, per channel: noise lies around it,
+            margins have it, regularizers act on what differs from it. None: the mean that is
+            subtracted; or, where none is, mid-grey, as no photographs are black on average.
     """
 
     def __init__(
@@ -69,6 +76,7 @@ class Representation(ABC):
         aliases: dict[str, str] | None = None,
         strength: dict[str, float] | None = None,
         channels_last: bool = True,
+        center: list[float] | None = None,
     ):
         if len(mean) != len(std) or min(std, default=0) <= 0:
             raise UserError(f"net: a mean and a scale > 0 per channel, got {mean} and {std}")
@@ -76,13 +84,28 @@ class Representation(ABC):
         self.size: Size = as_size("net.size", size)
         self.channels = len(mean)
         self.mean, self.std = mean, std
-        self.normalisation = mean, std  # what the network sees: (x - mean) / std
+        known = mean if any(mean) else [MID_GREY] * len(mean)
+        self.center = known if center is None else center
         self.channels_last = channels_last
         self.class_names: list[str] = []
-        self.random_weights = False
         self._names = LayerNames(layers, aliases)
         self._strength = dict(strength or {})
         self._tables: dict[Size, dict[str, Layer]] = {}
+
+    @property
+    def weights(self) -> str | None:
+        """Where the weights are from: random, a name, a file; None: there are none (HOG, SIFT)."""
+        return None
+
+    @property
+    def random_weights(self) -> bool:
+        """Whether nothing was ever learned by them."""
+        return self.weights == RANDOM
+
+    @property
+    def why_random(self) -> str:
+        """Why random weights stand in for trained ones; empty where they do not."""
+        return ""
 
     @abstractmethod
     def _measure(self, size: Size) -> dict[str, Layer]:
@@ -122,16 +145,34 @@ class Representation(ABC):
             raise UserError(f"{reach}; its own size is {own}")
         return replace(table[node], name=name)
 
+    @property
+    def aliases(self) -> list[str]:
+        """Names that stand for a layer of another name: those of every net, and the net's own."""
+        return list(dict.fromkeys([*DEPTHS, "logits", *self._names.aliases]))
+
+    def resolved(self, name: str) -> str:
+        """The name of the layer that an alias stands for; any other name as it is.
+
+        Raises:
+            UserError: no such layer.
+        """
+        node = self._node(name)
+        return self._names.name(node) if name in self.aliases else name
+
+    def called(self, name: str) -> str:
+        """'relu3_2 (middle)' for an alias, any other name as it is. See resolved."""
+        own = self.resolved(name)
+        return name if own == name else f"{own} ({name})"
+
     def _node(self, name: str) -> str:
         table = self._table(None)
-        depths = {"shallow": 0.25, "middle": 0.5, "deep": 0.75}
-        if name in self._names.aliases or name not in (*depths, "logits"):
+        if name in self._names.aliases or name not in (*DEPTHS, "logits"):
             return self._names.node(name, table)
         # Without aliases: by position among the maps (or tokens) that nothing bypasses.
         maps = [node for node, layer in table.items() if layer.trunk and len(layer.shape) > 1]
         if name == "logits" or not maps:
             return list(table)[-1]
-        return maps[int(depths[name] * len(maps))]
+        return maps[int(DEPTHS[name] * len(maps))]
 
     def cut(
         self,
@@ -151,7 +192,7 @@ class Representation(ABC):
             UserError: no such layer; or the weights cannot be had.
         """
         layers = {name: self.layer(name, size) for name in names}
-        cut = Cut(self._body(layers), *self.normalisation).to(device, dtype)
+        cut = Cut(self._body(layers), self.mean, self.std).to(device, dtype)
         if self.channels_last if channels_last is None else channels_last:
             cut = cut.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         return cut

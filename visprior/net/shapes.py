@@ -55,7 +55,10 @@ class ShapesNet(TracedNet):
         )
         self.module, self.seed, self._weights = model, seed, str(weights)
         self.class_names = list(classes or [])
-        self.random_weights = self._weights == "random"
+
+    @property
+    def weights(self) -> str:
+        return "shipped with visprior" if self._weights == "default" else self._weights
 
     def _build(self) -> nn.Module:
         return copy.deepcopy(self.module).to(torch.get_default_device())

@@ -1,5 +1,6 @@
 """The classification networks of torchvision, with their weights, random ones, or a file's."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ from torch import nn
 from torchvision import models
 
 from visprior.errors import UserError, did_you_mean
-from visprior.net.checkpoint import BAD_FILE, adopt, load_checkpoint
-from visprior.net.representation import Size
+from visprior.net.checkpoint import adopt, load_checkpoint
+from visprior.net.download import cached_file, trained_file
+from visprior.net.representation import RANDOM, Size
 from visprior.net.traced import TracedNet
 
 
@@ -18,8 +20,9 @@ class TorchvisionNet(TracedNet):
 
     Args:
         model: torchvision's name.
-        weights: default (downloaded), one of torchvision's names such as IMAGENET1K_V1, random,
-            or a file.
+        weights: auto (torchvision's best if they are in torch hub's cache or can be downloaded,
+            else random), default (those or an error), one of torchvision's names such as
+            IMAGENET1K_V1, random, or a file.
         seed: of random weights.
         size: of the images; None: as torchvision evaluates the model.
         mean, std: per channel in [0, 1], as torchvision gives them; None: the model's own.
@@ -33,7 +36,7 @@ class TorchvisionNet(TracedNet):
     def __init__(
         self,
         model: str | None,
-        weights: str = "default",
+        weights: str = "auto",
         seed: int = 0,
         size: int | list[int] | None = None,
         mean: list[float] | None = None,
@@ -60,22 +63,56 @@ class TorchvisionNet(TracedNet):
             strength,
             channels_last,
         )
-        self._weights, self.seed = str(weights), seed
+        self._asked, self.seed = str(weights), seed
         self.class_names = list(self._enum.DEFAULT.meta["categories"])
-        self.random_weights = self._weights == "random"
+
+    @property
+    def weights(self) -> str:
+        return self._settled[0]
+
+    @property
+    def why_random(self) -> str:
+        return self._settled[1]
+
+    @cached_property
+    def _settled(self) -> tuple[str, str]:
+        """What `weights` comes to, and why random ones stand in for trained ones.
+
+        auto is settled when it is first asked for, which may download.
+        """
+        name = "DEFAULT" if self._asked in ("auto", "default") else self._asked
+        if name not in self._enum.__members__:
+            return self._asked, ""
+        if self._asked == "auto":
+            try:
+                trained_file(self._enum[name].url)
+            except UserError as error:
+                return RANDOM, str(error)
+        return str(self._enum[name].name), ""
 
     def _build(self) -> nn.Module:
         return models.get_model(self.name, weights=None, **_options(self.name, self.size))
 
     def _trained(self, model: nn.Module) -> dict[str, torch.Tensor]:
-        if self._weights == "default" or self._weights in self._enum.__members__:
-            name = "DEFAULT" if self._weights == "default" else self._weights
-            return adopt(model, _download(self._enum[name]), name)
-        if not Path(self._weights).exists():
-            allowed = ["default", "random", *self._enum.__members__]
-            hint = did_you_mean(self._weights, allowed)
-            raise UserError(f"net.weights={self._weights}: no such file{hint}")
-        return adopt(model, load_checkpoint(self._weights), self._weights)
+        if self.weights in self._enum.__members__:
+            return adopt(model, load_checkpoint(self._file()), self.weights)
+        if not Path(self.weights).exists():
+            allowed = ["auto", "default", RANDOM, *self._enum.__members__]
+            hint = did_you_mean(self.weights, allowed)
+            raise UserError(f"net.weights={self.weights}: no such file{hint}")
+        return adopt(model, load_checkpoint(self.weights), self.weights)
+
+    def _file(self) -> Path:
+        """The file of torchvision's weights. Errors: UserError that names the ways out."""
+        url = self._enum[self.weights].url
+        try:
+            return trained_file(url)
+        except UserError as error:
+            ways = (
+                f"take net.weights=FILE with a copy of that file, or put it to {cached_file(url)}"
+            )
+            others = "or net.weights=random, or auto: random where there are no others"
+            raise UserError(f"{error}; {ways}, {others}") from error
 
 
 # Networks that torchvision's builders have to be told more about.
@@ -96,14 +133,3 @@ def _options(model: str, size: Size) -> dict[str, Any]:
         # Auxiliary classifiers serve training only; init_weights would warn and is not used.
         return {"aux_logits": False, "init_weights": False}
     return {"image_size": size[0]} if model.startswith("vit_") else {}
-
-
-def _download(weights: Any) -> dict[str, torch.Tensor]:
-    try:
-        return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except BAD_FILE as error:  # URLError is an OSError; the rest is what a damaged copy raises
-        reason = next(iter(str(getattr(error, "reason", error)).splitlines()), type(error).__name__)
-        raise UserError(
-            f"could not download {weights.url} ({reason[:150]}); take net.weights=FILE with a copy "
-            "of that file, or net.weights=random"
-        ) from error

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from visprior.record.page import write_page
+from visprior.record.results import caption, note
 
 STYLE = """
 .book{display:grid;grid-template-columns:repeat(auto-fill,minmax(var(--cell),1fr));gap:14px}
@@ -79,7 +80,7 @@ def write_front_page(folder: Path, title: str, layers: Sequence[Row]) -> None:
 
 
 def _card(i: int, row: Row, side: int) -> str:
-    name = html.escape(str(row["label"]))
+    name = html.escape(caption(row))
     value = row.get("activation")
     known = isinstance(value, int | float)
     shown = f"{value:.3g}" if known else html.escape(str(row.get("status", "")))
@@ -92,10 +93,11 @@ def _card(i: int, row: Row, side: int) -> str:
     if row.get("video"):
         source = quote(str(row["video"]))
         video = f"<video controls loop muted preload='none' src='{source}'></video>"
+    said = f"<small>{note(row)}</small>" if note(row) else ""
     number = f"data-v='{value!r}'" if known else "data-v=''"
     return (
         f"<article data-i='{i}' data-name='{name.lower()}' {number}>{picture}"
-        f"<h3>{name}<span>{shown}</span></h3>{examples}{video}</article>"
+        f"<h3>{name}<span>{shown}</span></h3>{said}{examples}{video}</article>"
     )
 
 

@@ -45,6 +45,8 @@ def write_curves_png(
 ) -> None:
     """Plot every energy term over the step, and the error below if history has one.
 
+    These are values of the float images in the loop, not of pictures clipped to 0..255.
+
     Of several images the median is drawn, with a band from the smallest to the largest; the error
     of up to eight is drawn one by one. stages are the steps at which a stage begins.
     """
@@ -63,7 +65,7 @@ def write_curves_png(
     if "error" in history:
         errors = _columns(history["error"], len(labels))
         _errors(axes[-1], at, errors, labels)
-        _finish(axes[-1], "error", [errors], stages)
+        _finish(axes[-1], "error, unclipped", [errors], stages)
     axes[-1].set_xlabel("step")
     write_figure(path, figure)
 

@@ -15,7 +15,9 @@ def write_measured(
     recorder: Recorder, summary: dict[str, Any], rows: list[dict[str, Any]], main: str
 ) -> float:
     """metrics.json, and the main metric in run.json; returns it."""
-    write_json(recorder.folder / "metrics.json", {"summary": summary, "images": rows})
+    recorder.mark(rows)
+    metrics = {"summary": summary, "images": rows, "weights": recorder.run["weights"]}
+    write_json(recorder.folder / "metrics.json", metrics)
     recorder.run["main"] = {"name": main, "value": summary[main]}
     return float(summary[main])
 

@@ -112,7 +112,17 @@ def write_overview(
 
     images are the entries of metrics.json: label, file, comparison and status, then the metrics.
     """
-    shown = ("label", "file", "comparison", "target", "picture", "box", "glyph", "status")
+    shown = (
+        "label",
+        "file",
+        "comparison",
+        "target",
+        "picture",
+        "box",
+        "glyph",
+        "status",
+        "differs",
+    )
     simple = (int, float, str, bool)
     metrics = list(
         dict.fromkeys(

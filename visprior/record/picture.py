@@ -10,18 +10,32 @@ from torch import Tensor
 from visprior.record.files import write_bytes
 
 
+def as_saved(x: Tensor, stretch: bool = False) -> Tensor:
+    """Images (..., C, H, W) in grey levels as their files hold them, in x's dtype on its device.
+
+    Clipped to 0..255 and rounded to 8 bits; what is not a number is black. stretch=True first maps
+    the minimum and maximum of what is shown of each image to 0 and 255. The files and the measures
+    of them both come from here; it is computed on the CPU, so that they agree bit by bit.
+    """
+    levels = x.detach().to("cpu", torch.float32)
+    if stretch:
+        shown = levels[..., : _channels_shown(levels), :, :]
+        low, high = shown.amin((-3, -2, -1), keepdim=True), shown.amax((-3, -2, -1), keepdim=True)
+        levels = (levels - low) * (255 / (high - low).clamp(min=1e-12))
+    levels = torch.nan_to_num(levels, nan=0.0, posinf=255.0, neginf=0.0)
+    return levels.round().clamp(0, 255).to(x)
+
+
 def to_bytes(x: Tensor, stretch: bool = False) -> tuple[np.ndarray, float]:
     """One image (C, H, W) in grey levels as uint8 (H, W, 3), and the share of clipped values.
 
     A value counts as clipped when it rounds to outside 0..255 (or is not a number, shown black).
     stretch=True maps the image's minimum and maximum to 0 and 255 instead, and clips nothing.
     """
-    x = _shown(x)
-    if stretch:
-        low, high = x.min(), x.max()
-        return _bytes((x - low) * (255 / (high - low).clamp(min=1e-12))), 0.0
-    clipped = ~((x >= -0.5) & (x <= 255.5))
-    return _bytes(x), float(clipped.double().mean())
+    shown = _shown(x)
+    array = as_saved(shown, stretch).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    clipped = ~((shown >= -0.5) & (shown <= 255.5))
+    return array, 0.0 if stretch else float(clipped.double().mean())
 
 
 def save_png(path: Path, array: np.ndarray) -> None:
@@ -41,7 +55,7 @@ def colour_difference(image: Tensor, rec: Tensor) -> np.ndarray:
 def absolute_difference(image: Tensor, rec: Tensor) -> np.ndarray:
     """|d| / max|d|, d = image - rec, the maximum over all values (Harder 2017)."""
     d = (_shown(image) - _shown(rec)).abs()
-    return _bytes(d * (255 / d.max().clamp(min=1e-12)))
+    return to_bytes(d * (255 / d.max().clamp(min=1e-12)))[0]
 
 
 def draw_box(array: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
@@ -72,10 +86,8 @@ def _shown(x: Tensor) -> Tensor:
     Of more than three channels the first three are shown.
     """
     x = x.detach().to("cpu", torch.float32)
-    return x[:3] if len(x) >= 3 else x[:1].expand(3, -1, -1)
+    return x[: _channels_shown(x)].expand(3, -1, -1)
 
 
-def _bytes(x: Tensor) -> np.ndarray:
-    """(3, H, W) rounded and clipped to uint8 (H, W, 3)."""
-    x = torch.nan_to_num(x, nan=0.0, posinf=255.0, neginf=0.0)
-    return x.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+def _channels_shown(x: Tensor) -> int:
+    return 3 if x.shape[-3] >= 3 else 1

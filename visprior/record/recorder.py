@@ -14,15 +14,17 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from visprior import __version__
-from visprior.errors import UserError, one_line, shown, storage_line
+from visprior.errors import one_line, shown, storage_line
+from visprior.loop.gradient import measure
 from visprior.loop.problem import Moment, Problem, Solution
 from visprior.loop.solver import Solver
+from visprior.net.representation import RANDOM, Representation
 from visprior.record.files import read_json, write_json
 from visprior.record.moment_file import load_moment, save_moment
-from visprior.record.picture import save_png, to_bytes
+from visprior.record.picture import as_saved, save_png, to_bytes
 from visprior.record.results import short, write_curves, write_results, write_sheet
 from visprior.record.state import save_state
-from visprior.record.watch import Bar, LoopWatch
+from visprior.record.watch import Bar, LoopWatch, snapshot_steps
 
 log = logging.getLogger("visprior")
 
@@ -37,6 +39,7 @@ class Recorder:
         self.cfg = cfg
         self.task = parts["task"]
         self.goes_on = goes_on
+        self.layer_words = str(cfg.layer)
         self.batch = 0
         self.failures: dict[str, str] = {}
         self.warnings: list[str] = []
@@ -56,6 +59,8 @@ class Recorder:
             "parts": parts,
             "task": parts["task"],
             "net": parts["net"],
+            "weights": None,
+            "why_random": "",
             "layer": OmegaConf.to_container(cfg.layer) if _is_node(cfg.layer) else cfg.layer,
             "device": cfg.device,
             "precision": cfg.precision,
@@ -89,19 +94,55 @@ class Recorder:
         log.warning(line)
         self.warnings.append(line)
 
+    def know(self, net: Representation) -> None:
+        """Note what the job's words come to: the layers' names, the weights (which may download).
+
+        Errors: UserError for an unknown layer.
+        """
+        asked: Any = self.run["layer"]
+        names = asked if isinstance(asked, list) else [asked]
+        if asked != "all" and all(isinstance(name, str) for name in names):
+            own = [net.resolved(name) for name in names]
+            self.run |= {"layer": own if names is asked else own[0], "layer_asked": asked}
+            self.layer_words = ", ".join(net.called(name) for name in names)
+        self.run |= {"model": net.name, "weights": net.weights}
+        self.run["why_random"] = net.why_random or self.run["why_random"]
+
+    @property
+    def random(self) -> bool:
+        """Whether the net has random weights."""
+        return self.run["weights"] == RANDOM
+
+    @property
+    def net_words(self) -> str:
+        """The net as titles have it: 'vgg19 (random weights)'."""
+        net = str(self.run["model"] if self.run["net"] == "torchvision" else self.run["net"])
+        return f"{net} (random weights)" if self.random else net
+
+    def mark(self, rows: list[dict[str, Any]]) -> None:
+        """Note with each image that the weights were random: its captions have it from there."""
+        for row in rows:
+            row |= {"weights": RANDOM} if self.random else {}
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """run.json before anything is computed, and of whatever ends what is done within."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._write_run()
+        self.write_run()
         try:
             yield
         except BaseException as error:
             self._fail(error)
             raise
 
-    def _write_run(self) -> None:
-        self.run["seconds"] = self.seconds_before + time.perf_counter() - self.begun
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken, earlier starts too."""
+        return self.seconds_before + time.perf_counter() - self.begun
+
+    def write_run(self) -> None:
+        """run.json as it stands now."""
+        self.run["seconds"] = self.seconds
         self.run["warnings"] = self.warnings
         write_json(self.folder / "run.json", self.run)
 
@@ -128,12 +169,12 @@ class Recorder:
             )
         self.run |= {"stages": stages, "micro_batch": problem.images_at_once}
         self.run["device"] = str(problem.device)
-        self._write_run()
+        self.write_run()
 
     def announce(self, what: str, device: torch.device) -> None:
         """'inversion with vgg19, layer=relu2_2: 1 image of 224 x 224, 350 steps, on cpu'."""
         if not self.swept:
-            where = f"{self.task} with {self.run['net']}, layer={self.run['layer']}"
+            where = f"{self.task} with {self.net_words}, layer={self.layer_words}"
             log.info("%s: %s, on %s", where, what, device)
 
     def watch(self, problem: Problem, labels: list[str]) -> LoopWatch:
@@ -141,10 +182,7 @@ class Recorder:
         self.batch = len(labels)
         self.labels = labels
         record = self.cfg.record
-        snapshots = list(record.snapshots)
-        for step in snapshots:
-            if not 1 <= step <= problem.steps:
-                raise UserError(f"record.snapshots: {step} is not among the {problem.steps} steps")
+        snapshots = snapshot_steps(list(record.snapshots), problem.steps, problem.whole)
         return LoopWatch(
             problem,
             self._done,
@@ -159,7 +197,7 @@ class Recorder:
     def save(self, m: Moment) -> None:
         """state.safetensors: all that is needed to go on with the same bits."""
         save_moment(self.folder / "state.safetensors", m)
-        self._write_run()
+        self.write_run()
 
     @property
     def has_state(self) -> bool:
@@ -176,12 +214,22 @@ class Recorder:
         return moment
 
     def _snapshot(self, m: Moment, solver: Solver) -> None:
+        """Pictures of a step, and in snapshots/metrics.json the measure of each as it is saved."""
         folder = self.folder / "snapshots"
         folder.mkdir(exist_ok=True)
-        for label, x in zip(self.labels, solver.solution(m).x, strict=True):
-            array, _ = to_bytes(x.cpu(), self.cfg.record.stretch)
+        saved = as_saved(solver.solution(m).x, self.cfg.record.stretch)
+        for label, x in zip(self.labels, saved, strict=True):
             name = f"step{m.step:05d}" + (f"_{label}" if self.batch > 1 else "")
-            save_png(folder / f"{name}.png", array)
+            save_png(folder / f"{name}.png", to_bytes(x)[0])
+        p = solver.problem
+        values = measure(p.objective, p.features, saved, p.images_at_once).tolist()
+        path = folder / "metrics.json"
+        known = read_json(path) if path.is_file() else {}
+        known[str(m.step)] = {
+            label: {p.objective.measure: value}
+            for label, value in zip(self.labels, values, strict=True)
+        }
+        write_json(path, known)
 
     def results(
         self, solution: Solution, elements: Any, rows: list[dict[str, Any]], main: str
@@ -195,16 +243,18 @@ class Recorder:
         if self.keeps_tensors:
             save_state(self.folder / "preimages.safetensors", {"x": solution.x}, {})
         self.failures = {elements.labels[b]: why for b, why in solution.failures.items()}
-        summary = write_results(self.folder, solution, elements, rows, self.cfg.record.stretch)
+        self.mark(rows)
+        stretch, weights = self.cfg.record.stretch, self.run["weights"]
+        summary = write_results(self.folder, solution, elements, rows, stretch, weights)
         firsts = np.cumsum([s["steps"] for s in self.run["stages"][:-1]]).tolist()
-        write_curves(self.folder, solution, elements.labels, firsts)
+        write_curves(self.folder, solution, rows, firsts)
         value = summary.get(main)
         self.run["main"] = {"name": main, "value": value}
         self.run["steps"] = solution.steps
         self.run["loop_seconds"] = solution.seconds
         if not self.is_part:
             if len(rows) > 1:
-                title = f"{self.task} with {self.run['net']}, {self.cfg.layer}"
+                title = f"{self.task} with {self.net_words}, {self.layer_words}"
                 write_sheet(self.folder, rows, main, title)
             self._say(summary, main, solution, len(rows))
         return float("nan") if value is None else float(value)
@@ -228,7 +278,7 @@ class Recorder:
         status = "interrupted" if self.interrupted else "failed" if self.failures else "finished"
         reason = "; ".join(f"{k}: {v}" for k, v in self.failures.items()) or None
         self.run |= {"status": status, "reason": reason}
-        self._write_run()
+        self.write_run()
 
     def _fail(self, error: BaseException) -> None:
         """run.json of a run that ended with an error; a full disk must not hide the error."""
@@ -242,7 +292,7 @@ class Recorder:
             reason = storage_line(error)
         self.run |= {"status": "interrupted" if interrupted else "failed", "reason": reason}
         try:
-            self._write_run()
+            self.write_run()
         except OSError:
             log.warning("run.json could not be written")
 

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from visprior.record import text
-from visprior.record.picture import absolute_difference, colour_difference, to_bytes
+from visprior.record.picture import absolute_difference, as_saved, colour_difference, to_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,22 +38,29 @@ class Grid(NamedTuple):
 
 
 def comparison(
-    target: Tensor, preimage: Tensor, stretch: bool = False, drawing: np.ndarray | None = None
+    target: Tensor,
+    preimage: Tensor,
+    stretch: bool = False,
+    drawing: np.ndarray | None = None,
+    said: str = "",
 ) -> np.ndarray:
     """Target | pre-image | colour difference | absolute difference, captioned: (H', W', 3) uint8.
 
-    Both images are (C, H, W) in grey levels and of one size; differences as in Harder 2017. A
-    drawing of the target's features, if there is one, stands between the two.
+    Both images are (C, H, W) in grey levels and of one size; the pre-image is shown and compared
+    as it is saved, differences as in Harder 2017. A drawing of the target's features, if there is
+    one, stands between the two. said: what tells this pre-image from others.
     """
     if target.shape != preimage.shape:
         raise ValueError(f"target {tuple(target.shape)}, pre-image {tuple(preimage.shape)}")
+    seen = as_saved(preimage, stretch)
     panels: list[Cell] = [
         to_bytes(target)[0],
-        to_bytes(preimage, stretch)[0],
-        colour_difference(target, preimage),
-        absolute_difference(target, preimage),
+        to_bytes(seen)[0],
+        colour_difference(target, seen),
+        absolute_difference(target, seen),
     ]
-    words = list(PANELS)
+    words: list[str] = list(PANELS)
+    words[1] += f"\n{said}" if said else ""
     if drawing is not None:
         panels.insert(1, drawing)
         words = [words[0], "its features", *words[1:]]

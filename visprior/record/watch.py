@@ -1,63 +1,59 @@
-"""What looks on while the loop runs: the bar, snapshots and saved states."""
+"""What looks on while the loop runs: progress, snapshots and saved states."""
 
-import sys
+import logging
 import time
 from collections.abc import Callable
-
-from tqdm import tqdm
 
 from visprior.errors import UserError
 from visprior.loop.problem import Moment, Problem
 from visprior.loop.solver import Solver
+from visprior.meter import Meter
 
 
 class Bar:
-    """One bar over a run of one or several parts."""
+    """One meter over a run of one or several parts."""
 
     def __init__(self) -> None:
         self.total: int | None = None  # steps of all parts; None: there is one part
-        self._over = 0  # steps that were passed over before the bar began
-        self._bar: tqdm | None = None
+        self._over = 0  # steps that were passed over before the meter began
+        self._meter: Meter | None = None
         self._part = 0  # steps of the current part that are shown
 
     def begin(self, steps: int, done: int) -> None:
         """A part begins, `done` of its steps are done already."""
-        if self._bar is None:
-            self._bar = tqdm(
-                total=self.total or steps,
-                initial=self._over + done,
-                disable=not sys.stderr.isatty(),
-                unit="step",
-                dynamic_ncols=True,
-                leave=False,
-            )
+        if self._meter is None:
+            self._meter = Meter(self.total or steps, "step", done=self._over + done)
         elif done:
-            self._bar.update(done)
+            self._meter.skip(done)
         self._part = done
 
     def pass_over(self, steps: int) -> None:
         """So many steps need not be taken, or were taken by an earlier start."""
-        if self._bar is None:
+        if self._meter is None:
             self._over += steps
         else:
-            self._bar.update(steps)
+            self._meter.skip(steps)
 
     @property
     def hidden(self) -> bool:
-        """Nobody looks."""
-        return self._bar is None or bool(self._bar.disable)
+        """Nobody looks, and no line is due."""
+        return self._meter is None or not (self._meter.seen or self._meter.due)
+
+    @property
+    def due(self) -> bool:
+        """A line for the log is due."""
+        return self._meter is not None and self._meter.due
 
     def show(self, step: int, words: str) -> None:
         """The current part has done `step` steps."""
-        if self._bar is not None:
-            self._bar.set_postfix_str(words, refresh=False)
-            self._bar.update(step - self._part)
+        if self._meter is not None:
+            self._meter.add(step - self._part, words)
             self._part = step
 
     def close(self) -> None:
         """Take the bar away."""
-        if self._bar is not None:
-            self._bar.close()
+        if self._meter is not None:
+            self._meter.close()
 
 
 class LoopWatch:
@@ -92,8 +88,10 @@ class LoopWatch:
         if moment.step in self.snapshots:
             self.snapshot(moment, solver)
         stop = False
-        if moment.step % self.every == 0 or moment.step == solver.problem.steps:
+        asks = moment.step % self.every == 0 or moment.step == solver.problem.steps
+        if asks or self.bar.due:
             self._show(moment, solver.problem)
+        if asks:
             stop = not bool(moment.alive.any())
         if time.perf_counter() - self.saved > self.save_seconds:
             self.save(moment)
@@ -108,3 +106,21 @@ class LoopWatch:
         measure = problem.objective.measure
         energy = sum(v for k, v in values.items() if k != measure)
         self.bar.show(moment.step, f"energy {energy:.4g}, {measure} {values[measure]:.4g}")
+
+
+def snapshot_steps(asked: list[int], steps: int, whole: int) -> list[int]:
+    """The steps after which pictures are kept, of a run of `steps`.
+
+    Where a schedule of `whole` steps has been shortened so that the last one asked for is past the
+    end, all move in proportion, and that is said. Errors: UserError for steps that even the whole
+    schedule does not have.
+    """
+    for step in asked:
+        if not 1 <= step <= max(steps, whole):
+            raise UserError(f"record.snapshots: {step} is not among the {max(steps, whole)} steps")
+    if max(asked, default=0) <= steps:
+        return asked
+    moved = [max(1, round(step * steps / whole)) for step in asked]
+    words = f"record.snapshots: {asked} of {whole} steps are {moved} of {steps}"
+    logging.getLogger("visprior").info(words)
+    return moved

@@ -23,6 +23,10 @@ class Band(Regularizer):
 
     tangent: improved | henkelman | autoneb, see `tangents`; by the data term, without energies, as
         in the thesis' program (its text compares the objective, total variation included).
+    spring: stiffness k: deviations of the gradient (its units without normalize) per grey level by
+        which the root mean square distances to both neighbours differ: the same at any image size.
+        A step of gradient descent closes step_size * k of the difference: above 1/2 the path flies
+        apart.
     nudge: False is the plain elastic band, F = -g, with k (z_i+1 - 2 z_i + z_i-1) where there is a
         spring; without one it is what the thesis' notebook computes.
     spacing: what is even after each step, distances of z (pixels) or of the features before it.

@@ -65,8 +65,9 @@ def redistribute(chain: Tensor, gaps: Tensor, fixed: Tensor) -> Tensor:
     way = torch.cat([gaps.new_zeros(1), gaps.cumsum(0)])
     last = torch.where(stays, order, 0).cummax(0).values
     following = torch.where(stays, order, n - 1).flip(0).cummin(0).values.flip(0)
-    share = (order - last) / (following - last).clamp(min=1)
-    wanted = way[last] + share.to(way) * (way[following] - way[last])
+    # A quotient of whole numbers would be float32, whatever the chain is.
+    share = (order - last).to(way) / (following - last).clamp(min=1)
+    wanted = way[last] + share * (way[following] - way[last])
     link = torch.searchsorted(way, wanted, right=True).clamp(1, n - 1)
     part = (wanted - way[link - 1]) / (way[link] - way[link - 1]).clamp(min=_tiny(way))
     part = part.clamp(0, 1).to(chain).view(-1, *[1] * (chain.dim() - 1))

@@ -19,7 +19,7 @@ class Scene:
     """What a regularizer may know of the job before it starts."""
 
     size: tuple[int, int]  # the network's input, without margins
-    mean: list[float]  # mean colour, grey levels
+    mean: list[float]  # mean colour of images as far as the net tells it, grey levels
     stride: float | None  # of the first layer asked for, pixels
     layer: str = ""  # the first layer asked for
     seeds: int = 1  # images in a row that differ by their seed only
@@ -34,6 +34,7 @@ class Regularizer:
 
     layers: tuple[str, ...] = ()  # features it wants in phi
     couples_images = False  # True: its value for one image depends on the others
+    projects_last = False  # True: it filters what the others' `project` has left within bounds
 
     def prepare(self, scene: Scene) -> None:
         """Take constants from the job; raise UserError for what does not fit it."""
@@ -41,6 +42,13 @@ class Regularizer:
     def margin(self, stage: Stage) -> int:
         """Pixels that the canvas needs beyond the network's input, along each axis."""
         return 0
+
+    def window(self, x: Tensor, t: Progress, rng: Streams, stage: Stage) -> Tensor:
+        """The part of the canvas that this step is about: every other hook sees it as the image.
+
+        `confine` puts it back.
+        """
+        return x
 
     def energy(self, x: Tensor, phi: Features, t: Progress) -> Tensor | None:
         """(B,), added to the objective, its weight included."""
@@ -67,7 +75,7 @@ class Regularizer:
         return z
 
     def confine(self, new: Tensor, old: Tensor, t: Progress, rng: Streams) -> Tensor:
-        """Take back the step where it may not act (octaves update only what the network saw)."""
+        """The whole image after the step, of `new` (a window of it, if there is one) and `old`."""
         return new
 
     def move(self, x: Tensor, t: Progress, rng: Streams) -> Tensor:

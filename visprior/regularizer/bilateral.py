@@ -15,6 +15,7 @@ class Bilateral(Smoothing):
     Schürmeyer 2020, section 3.4.4, as OpenCV's bilateralFilter: over the q with |p - q| <= size/2,
     and with the sum of the channels' absolute differences as the distance of colours. c =
     sigma_color in grey levels, s = sigma_space in pixels; numbers, one per image, or ramps.
+    every: after steps 0, every, 2 every, ...
 
     Errors: see Smoothing; a sigma below 0.001.
     """

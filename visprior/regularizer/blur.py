@@ -13,7 +13,9 @@ class Blur(Smoothing):
     """x <- G * x with G ~ exp(-r^2 / 2 sigma^2) on size x size pixels, sum 1.
 
     Schürmeyer 2020, section 3.4.4 (OpenCV's GaussianBlur). sigma in pixels: a number, one per
-    image, or a ramp. every: after each so many steps. Errors: see Smoothing; sigma below 0.001.
+    image, or a ramp. every: after steps 0, every, 2 every, ...
+
+    Errors: see Smoothing; sigma below 0.001.
     """
 
     name = "blur"

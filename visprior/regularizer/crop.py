@@ -38,21 +38,23 @@ def crop(x: Tensor, offsets: np.ndarray, size: tuple[int, int]) -> Tensor:
     return _Crop.apply(x, offsets, size)  # pyright: ignore[reportReturnType]
 
 
-def inside(offsets: np.ndarray, size: tuple[int, int], x: Tensor) -> Tensor:
-    """(B, 1, H, W) mask of the windows that `crop` takes."""
-    mask = torch.zeros(x.shape[0], 1, *x.shape[-2:], dtype=torch.bool, device=x.device)
+def pasted(windows: Tensor, x: Tensor, offsets: np.ndarray) -> Tensor:
+    """x with the windows in the places where `crop` takes them."""
+    out, (h, w) = x.clone(), windows.shape[-2:]
     for b, (i, j) in enumerate(offsets):
-        mask[b, :, i : i + size[0], j : j + size[1]] = True
-    return mask
+        out[b, :, i : i + h, j : j + w] = windows[b]
+    return out
 
 
 class Crop(Regularizer):
     """The octaves' random crop: in a stage of scale s the canvas is s times the network's input.
 
     offset: normal draws from around the middle with deviation spread * (canvas - input), clipped
-        to the canvas (the program that Baust et al. 2021 cite for it); uniform draws
-        from the whole canvas.
-    update: crop changes only what the network saw in that step; canvas changes all of it.
+        to the canvas, in whole pixels by truncation (the program that Baust et al. 2021 cite for
+        it); uniform draws from the whole canvas.
+    update: crop is that program's: the crop is the image of that step, for energies and filters
+        too, whose border is then the crop's, and is put back into the canvas; canvas: only the
+        network sees the crop, the step changes all of the canvas.
 
     Errors: UserError for an unknown choice or a negative spread.
     """
@@ -76,17 +78,21 @@ class Crop(Regularizer):
         if self.offset == "uniform":
             return (rng.uniform("crop", 2)[t.step][t.rows] * (margin + 1)).astype(int)
         draws = rng.normal("crop", 2)[t.step][t.rows]
-        shifted = np.rint(margin / 2 + draws * self.spread * margin)
-        return np.clip(shifted, 0, margin).astype(int)
+        return np.clip(margin / 2 + draws * self.spread * margin, 0, margin).astype(int)
+
+    def window(self, x: Tensor, t: Progress, rng: Streams, stage: Stage) -> Tensor:
+        margin = self.margin(stage)
+        if margin <= 0 or self.update == "canvas":
+            return x
+        size = (x.shape[-2] - margin, x.shape[-1] - margin)
+        return crop(x, self.offsets(margin, t, rng), size)
 
     def perturb(self, x: Tensor, t: Progress, rng: Streams) -> Tensor:
         margin = x.shape[-2] - self.size[0]
-        if margin <= 0:
+        if margin <= 0 or self.update == "crop":
             return x
         return crop(x, self.offsets(margin, t, rng), self.size)
 
     def confine(self, new: Tensor, old: Tensor, t: Progress, rng: Streams) -> Tensor:
-        margin = new.shape[-2] - self.size[0]
-        if margin <= 0 or self.update == "canvas":
-            return new
-        return torch.where(inside(self.offsets(margin, t, rng), self.size, new), new, old)
+        margin = old.shape[-2] - new.shape[-2]
+        return pasted(new, old, self.offsets(margin, t, rng)) if margin else new

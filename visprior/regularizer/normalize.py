@@ -4,14 +4,15 @@ from torch import Tensor
 
 from visprior.errors import UserError, choice
 from visprior.hyper import Progress
-from visprior.regularizer.base import Features, Regularizer
+from visprior.regularizer.base import Features, Regularizer, Scene
 
 
 class Normalize(Regularizer):
     """g / s per image, s = mean |g| (by: mean) or the standard deviation of g + eps (by: std).
 
-    The mean is over the entries where g is not zero, that is over the crop that the network saw
-    (the program Baust et al. 2021 cite for their octaves). A zero gradient stays zero.
+    The mean is over as many values as the network's input has: the canvas of octaves has more, but
+    a gradient only in its crop (the program that Baust et al. 2021 cite). A zero gradient stays
+    zero.
 
     Errors: UserError for an unknown `by`, eps <= 0.
     """
@@ -21,13 +22,16 @@ class Normalize(Regularizer):
         if not eps > 0:
             raise UserError(f"normalize.eps must be > 0, got {eps}")
         self.eps = float(eps)
+        self.pixels: int | None = None  # of the network's input; None: all that there are
+
+    def prepare(self, scene: Scene) -> None:
+        self.pixels = scene.size[0] * scene.size[1]
 
     def force(self, g: Tensor, z: Tensor, values: Tensor, phi: Features, t: Progress) -> Tensor:
         flat = g.flatten(1)
         if self.by == "std":
             scale = flat.std(1, unbiased=False) + self.eps
         else:
-            seen = (flat != 0).sum(1).clamp(min=1)
-            scale = flat.abs().sum(1) / seen
+            scale = flat.abs().sum(1) / (g.shape[1] * (self.pixels or g[0, 0].numel()))
             scale = scale + (scale == 0)
         return g / scale[:, None, None, None]

@@ -9,10 +9,11 @@ from visprior.regularizer.base import Regularizer, Scene
 
 
 class Smoothing(Regularizer):
-    """A filter of size x size pixels on the image after every `every`-th step.
+    """A filter of size x size pixels on the image after every `every`-th step, the first one too.
 
-    The border is reflected without its edge, OpenCV's default. Errors: UserError for an even size,
-    one too large for the image, every < 1.
+    It acts after steps 0, every, 2 every, ... of the run, as in Schürmeyer's program. The border is
+    reflected without its edge, OpenCV's default. Errors: UserError for an even size, one too large
+    for the image, every < 1.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Smoothing(Regularizer):
             raise UserError(f"{self.name}.size={self.size} is too large for {pixels}")
 
     def project(self, x: Tensor, t: Progress) -> Tensor:
-        return x if (t.step + 1) % self.every else self.smoothed(x, t)
+        return x if t.step % self.every else self.smoothed(x, t)
 
     def smoothed(self, x: Tensor, t: Progress) -> Tensor:
         """The filtered images."""

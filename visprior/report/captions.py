@@ -1,12 +1,13 @@
-"""A number under each picture of a contact sheet."""
+"""What stands under each picture of a contact sheet: a number, and that the weights are random."""
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from visprior.errors import did_you_mean
+from visprior.net.representation import RANDOM
 from visprior.report.jobs import Job
-from visprior.report.plan import Plan
+from visprior.report.plan import MOST_NAMED, Plan, shared_captions
 
 _FILES = ("file", "box", "comparison")  # keys of an image that name its pictures
 
@@ -36,6 +37,33 @@ def captioned(plan: Plan, jobs: Sequence[Job], metric: str) -> Plan:
             )
         captions.append(line)
     return plan._replace(captions=captions)
+
+
+def with_weights(plan: Plan, jobs: Sequence[Job]) -> Plan:
+    """The plan with `random weights` under every picture of a job whose net has learned nothing."""
+    random = [job.folder for job in jobs if job.run.get("weights") == RANDOM]
+    if not random:
+        return plan
+    captions: list[list[str | None]] = []
+    for r, row in enumerate(plan.cells):
+        before = plan.captions[r] if plan.captions else [None] * len(row)
+        captions.append([])
+        for cell, own in zip(row, before, strict=True):
+            files = [item.file for item in cell if item.file]
+            said = any(file.is_relative_to(folder) for file in files for folder in random)
+            words = [own, "random weights" if said else None]
+            captions[r].append(", ".join(w for w in words if w) or None)
+    return plan._replace(captions=captions)
+
+
+def in_each_cell(plan: Plan, jobs: Sequence[Job]) -> str:
+    """A line that names the pictures of a cell in their order, where each cell has the same.
+
+    '' where a cell holds one picture, which its row and column name, or too many to name.
+    """
+    names = shared_captions(jobs, MOST_NAMED)
+    sizes = {len(cell) for row in plan.cells for cell in row}
+    return f"in each cell: {'; '.join(names)}" if names and len(names) in sizes else ""
 
 
 def _values(jobs: Sequence[Job], metric: str) -> dict[Path | None, float]:

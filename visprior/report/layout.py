@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from visprior.errors import did_you_mean
+from visprior.record.results import short_key
 from visprior.report.jobs import Job, load_yaml
 
 Values = tuple[str, ...]
@@ -16,6 +17,7 @@ class Sweep(NamedTuple):
 
     keys: list[str]
     values: list[dict[str, str]]  # a job each, in the order of the jobs
+    fixed: dict[str, str]  # keys that every job was given with the same value
 
 
 class Layout(NamedTuple):
@@ -44,7 +46,11 @@ def find_sweep(jobs: Sequence[Job]) -> Sweep:
     if "image" in swept:
         used = _pictures(jobs, values)
         values = [v | {"image": used.get(v["image"], v["image"])} for v in values]
-    return Sweep(swept, [{key: v.get(key, "") for key in swept} for v in values])
+    if "layer" in swept:
+        names = _layers(jobs, values)
+        values = [v | {"layer": names.get(v["layer"], v["layer"])} for v in values]
+    fixed = {key: jobs[0].overrides[key] for key in keys if key not in [*swept, *partly]}
+    return Sweep(swept, [{key: v.get(key, "") for key in swept} for v in values], fixed)
 
 
 def _pictures(jobs: Sequence[Job], values: Sequence[dict[str, str]]) -> dict[str, str]:
@@ -57,6 +63,17 @@ def _pictures(jobs: Sequence[Job], values: Sequence[dict[str, str]]) -> dict[str
             is_file = name in asked or Path(asked).suffix
             used[asked] = name if is_file else f"{asked} ({name} stands in)"
     return used
+
+
+def _layers(jobs: Sequence[Job], values: Sequence[dict[str, str]]) -> dict[str, str]:
+    """'relu3_2 (middle)' for an alias that stood for the same layer in every job."""
+    found: dict[str, set[str]] = {}
+    for job, of_job in zip(jobs, values, strict=True):
+        asked, layer = of_job.get("layer", ""), job.run.get("layer")
+        if job.run.get("layer_asked") == asked and isinstance(layer, str):
+            found.setdefault(asked, set()).add(layer)
+    one = {asked: layers.pop() for asked, layers in found.items() if len(layers) == 1}
+    return {asked: f"{name} ({asked})" for asked, name in one.items() if name != asked}
 
 
 def _stored(job: Job, keys: Sequence[str]) -> dict[str, str]:
@@ -90,15 +107,19 @@ def report_settings(jobs: Sequence[Job]) -> dict[str, Any]:
 
 
 def lay_out(sweep: Sweep, rows: Sequence[str] | None, columns: Sequence[str] | None) -> Layout:
-    """Cells by row and column values; by default the last key goes across, all others down."""
-    rows, columns = _known(rows, "rows", sweep.keys), _known(columns, "columns", sweep.keys)
+    """Cells by row and column values; by default the last key goes across, all others down.
+
+    An axis that names a key of one value has it too: net=hog is a sweep over net cut short.
+    """
+    rows, columns = _known(rows, "rows", sweep), _known(columns, "columns", sweep)
     if columns is None:
         free = [key for key in sweep.keys if key not in (rows or [])]
         columns = free[-1:] if rows is None else free
     if rows is None:
         rows = [key for key in sweep.keys if key not in columns]
     cells: dict[tuple[Values, Values], list[int]] = {}
-    for i, values in enumerate(sweep.values):
+    for i, varying in enumerate(sweep.values):
+        values = sweep.fixed | varying
         at = tuple(values[k] for k in rows), tuple(values[k] for k in columns)
         cells.setdefault(at, []).append(i)
     down = list(dict.fromkeys(row for row, _ in cells))
@@ -106,24 +127,22 @@ def lay_out(sweep: Sweep, rows: Sequence[str] | None, columns: Sequence[str] | N
     return Layout(rows, columns, down, across, cells)
 
 
-def _known(keys: Sequence[str] | None, what: str, swept: Sequence[str]) -> list[str] | None:
-    """The keys that were swept. A report must not fail over one that was not."""
+def _known(keys: Sequence[str] | None, what: str, sweep: Sweep) -> list[str] | None:
+    """The keys that the jobs were given. A report must not fail over one that they were not."""
     if keys is None:
         return None
+    given = [*sweep.keys, *sweep.fixed]
     for key in keys:
-        if key not in swept:
+        if key not in given:
             logging.getLogger("visprior").warning(
-                "report.%s: '%s' was not swept%s", what, key, did_you_mean(key, swept)
+                "report.%s: '%s' was not swept%s", what, key, did_you_mean(key, sweep.keys)
             )
-    return [key for key in keys if key in swept]
+    return [key for key in keys if key in given]
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
     """Names for labels: 'regularizer.tv.weight' is tv.weight, 'task.C' is C, unless ambiguous."""
-    short = {}
-    for key in keys:
-        parts = key.split(".")
-        short[key] = ".".join(parts[-2:] if len(parts) > 2 else parts[-1:])
+    short = {key: short_key(key) for key in keys}
     names = list(short.values())
     return {key: name if names.count(name) == 1 else key for key, name in short.items()}
 
@@ -142,11 +161,24 @@ def labelled(name: str, value: str) -> str:
     if value.lower() in ("true", "false"):
         return name if value.lower() == "true" else f"no {name}"
     word = value[:1].isalpha() and value not in ("null", "auto")
-    return spoken(value) if word or value[:1] == "[" else f"{name}={spoken(value)}"
+    words = value[:1] == "[" and not _numbers(value)
+    return spoken(value) if word or words else f"{name}={spoken(value)}"
 
 
 def spoken(value: str) -> str:
-    """A swept value as a reader would write it: '[fluid,elastic]' is fluid + elastic, '[]' none."""
+    """A swept value as a reader would write it: '[fluid,elastic]' is fluid + elastic, '[]' none.
+
+    Numbers, one per image or channel, are no sum: '[0.1,1]' is 0.1, 1.
+    """
     if value[:1] == "[" and value[-1:] == "]":
-        return " + ".join(part.strip() for part in value[1:-1].split(",")) or "none"
+        between = ", " if _numbers(value) else " + "
+        return between.join(part.strip() for part in value[1:-1].split(",")) or "none"
     return value.strip("'\"") or "-"
+
+
+def _numbers(value: str) -> bool:
+    """Whether it is a list of numbers."""
+    try:
+        return bool([float(part) for part in value.strip("[]").split(",")])
+    except ValueError:
+        return False

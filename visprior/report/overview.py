@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from visprior.net.representation import RANDOM
 from visprior.record.page import picture, table, thumbnail, value_cell, write_page
 from visprior.report.jobs import Job
 from visprior.report.layout import Sweep
@@ -78,7 +79,9 @@ def _thumbnails(folder: Path, job: Job, embed: bool) -> str:
     files = [job.folder / str(image.get("file")) for image in job.images]
     files = [file for file in files if file.is_file()]
     shown = "".join(picture(file, folder, 72, embed) for file in files[:THUMBNAILS])
-    return shown + (f" +{len(files) - THUMBNAILS}" if len(files) > THUMBNAILS else "")
+    more = f" +{len(files) - THUMBNAILS}" if len(files) > THUMBNAILS else ""
+    said = "<br><small>random weights</small>" if job.run.get("weights") == RANDOM else ""
+    return shown + more + said
 
 
 def _number_or_text(value: str) -> int | float | str:

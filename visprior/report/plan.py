@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from visprior.record.results import caption
 from visprior.report.jobs import Job
 from visprior.report.layout import Layout, Sweep, axis_labels, labelled, short_names
 
 LINE = 12  # a single axis with more values is broken into several rows
 TALL = 48  # images of a job that may stand below each other
+MOST_NAMED = 9  # pictures of one cell that a sheet names
 
 
 class Item(NamedTuple):
@@ -46,7 +48,7 @@ def plan_sheet(
     single = min(len(layout.rows), len(layout.columns)) == 1
     longest = max(len(layout.rows), len(layout.columns))
     most = LINE if layout.row_keys else TALL
-    labels = _shared_labels(jobs, most) if picture != "sheet" else []
+    labels = shared_captions(jobs, most) if picture != "sheet" else []
     one_each = all(len(indices) == 1 for indices in layout.cells.values())
     if single and labels and one_each and longest <= LINE:
         plan = _plan_images(jobs, layout, picture, labels)
@@ -99,7 +101,18 @@ def _plan_grid(jobs: Sequence[Job], layout: Layout, picture: str) -> Plan:
         ]
         for row in layout.rows
     ]
-    return Plan(cells, *_axes(layout, names), None, _corner(layout, names))
+    captions = None if shared_captions(jobs, MOST_NAMED) else _own_captions(jobs, layout)
+    return Plan(cells, *_axes(layout, names), captions, _corner(layout, names))
+
+
+def _own_captions(jobs: Sequence[Job], layout: Layout) -> list[list[str | None]] | None:
+    """Under each cell of several pictures what they are, where cells do not have the same."""
+    captions: list[list[str | None]] = []
+    for row in layout.rows:
+        found = [layout.cells.get((row, column), []) for column in layout.columns]
+        names = [[caption(image) for i in cell for image in jobs[i].images] for cell in found]
+        captions.append(["; ".join(n) if 1 < len(n) <= MOST_NAMED else None for n in names])
+    return captions if any(any(line) for line in captions) else None
 
 
 def _axes(layout: Layout, names: dict[str, str]) -> tuple[list[str] | None, list[str] | None]:
@@ -120,9 +133,9 @@ def _corner(layout: Layout, names: dict[str, str]) -> str:
     return "\n".join(words)
 
 
-def _shared_labels(jobs: Sequence[Job], most: int) -> list[str]:
-    """The labels of the images, when every job that has any has the same two to most."""
-    lists = {tuple(str(i.get("label")) for i in job.images) for job in jobs if job.images}
+def shared_captions(jobs: Sequence[Job], most: int) -> list[str]:
+    """What tells the images apart, when every job that has any has the same two to most."""
+    lists = {tuple(caption(i) for i in job.images) for job in jobs if job.images}
     labels = list(next(iter(lists))) if len(lists) == 1 else []
     return labels if 1 < len(labels) <= most else []
 

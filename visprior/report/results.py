@@ -18,13 +18,13 @@ def metric_names(jobs: Sequence[Job]) -> list[str]:
 
 
 def write_results(path: Path, jobs: Sequence[Job]) -> None:
-    """job, every override, status, reason, seconds, every metric; a missing value is empty.
+    """job, every override, status, reason, weights, seconds, every metric; empty: a missing value.
 
     A metric that is called like an override gets the column metric.NAME.
     """
     keys = list(dict.fromkeys(key for job in jobs for key in job.overrides))
     metrics = metric_names(jobs)
-    fixed = ["status", "reason", "seconds"]
+    fixed = ["status", "reason", "weights", "seconds"]
     taken = {"job", *keys, *fixed}
     titles = [f"metric.{name}" if name in taken else name for name in metrics]
     buffer = io.StringIO()
@@ -37,6 +37,7 @@ def write_results(path: Path, jobs: Sequence[Job]) -> None:
                 *(job.overrides.get(key, "") for key in keys),
                 job.status,
                 job.reason or "",
+                _plain(job.run.get("weights")),
                 _plain(job.run.get("seconds")),
                 *(_plain(job.summary.get(name)) for name in metrics),
             ]

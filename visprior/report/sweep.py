@@ -9,7 +9,7 @@ from visprior.errors import RunFailed, shown
 from visprior.record.page import picture as thumbnail_of
 from visprior.record.picture import save_png
 from visprior.report.bars import write_bars
-from visprior.report.captions import captioned
+from visprior.report.captions import captioned, in_each_cell, with_weights
 from visprior.report.jobs import Job, read_jobs
 from visprior.report.layout import Layout, Sweep, find_sweep, lay_out, report_settings, short_names
 from visprior.report.overview import write_index
@@ -38,8 +38,10 @@ def report(folder: Path) -> list[Job]:
     plan = plan_sheet(drawn, sweep, layout, picture, original, bool(settings.get("glyph")))
     if caption := settings.get("caption"):
         plan = captioned(plan, drawn, str(caption))
+    plan = with_weights(plan, drawn)
+    named = "\n".join(filter(None, (title, in_each_cell(plan, drawn))))
     height = int(settings.get("height") or USUAL)
-    save_png(folder / "sheet.png", draw_sheet(plan, title, height))
+    save_png(folder / "sheet.png", draw_sheet(plan, named, height))
     plots = write_plots(folder / "plots", jobs, sweep)
     tabulated = _table(folder, jobs, layout, settings)
     index = write_index(folder, jobs, sweep, title, plots, tabulated)
@@ -60,7 +62,12 @@ def _table(folder: Path, jobs: Sequence[Job], layout: Layout, settings: dict[str
     known = [metric for metric in metrics if any(metric in job.summary for job in jobs)]
     if not known:
         return ""
-    found = tabulate(jobs, layout, known, settings.get("reference") or [])
+    absent = set(metrics) - set(known)
+    lines = [
+        {k: v for k, v in line.items() if k not in absent}
+        for line in settings.get("reference") or []
+    ]
+    found = tabulate(jobs, layout, known, lines)
     write_table(folder / "table.csv", found)
     bars = write_bars(folder / "table.png", found, known)
     return table_html(found) + f"<div class='plots'>{thumbnail_of(bars, folder, 480)}</div>"

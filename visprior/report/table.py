@@ -45,17 +45,17 @@ def tabulate(
         cells = [layout.cells.get((row, column), []) for column in layout.columns]
         numbers = [_mean([jobs[i] for i in cell], m) for cell in cells for m in metrics]
         lines.append([*map(spoken, row), *numbers])
+    for heading in dict.fromkeys(heading for line in reference for heading in line):
+        if heading not in headings:
+            logging.getLogger("visprior").warning(
+                "report.reference: no '%s'%s", heading, did_you_mean(heading, headings)
+            )
     lines += [_line(headings, len(names), line) for line in reference]
     return Table(headings, lines)
 
 
 def _line(headings: Sequence[str], labels: int, given: Mapping[str, Any]) -> list[Any]:
     """A line of the table from {heading: value}. A report must not fail over an unknown heading."""
-    for heading in given:
-        if heading not in headings:
-            logging.getLogger("visprior").warning(
-                "report.reference: no '%s'%s", heading, did_you_mean(heading, headings)
-            )
     named = [str(given.get(heading, "")) for heading in headings[:labels]]
     return named + [given.get(heading) for heading in headings[labels:]]
 
@@ -67,9 +67,9 @@ def _mean(jobs: Sequence[Job], metric: str) -> float | None:
 
 
 def unknown_metrics(jobs: Sequence[Job], metrics: Sequence[str]) -> list[str]:
-    """A sentence for each metric that no job has."""
+    """A sentence for each metric that no job has, but for deviations: one picture has none."""
     known = metric_names(jobs)
-    missing = [m for m in metrics if m not in known]
+    missing = [m for m in metrics if m not in known and m.removesuffix("_std") not in known]
     return [f"report.table: no job has '{m}'{did_you_mean(m, known)}" for m in missing]
 
 

@@ -75,11 +75,19 @@ class Schedule:
         if stage.get("precision") is not None:
             choice(f"{where}.precision", stage["precision"], _STAGE_PRECISIONS)
 
-    def stages(self, task: str) -> list[Stage]:
-        """The stages that a task goes through, shortened to `steps`."""
+    def whole(self, task: str) -> int:
+        """The steps that a task has before `steps` shortens them."""
+        return sum(spec["steps"] for spec in self._specs(task))
+
+    def _specs(self, task: str) -> list[dict[str, Any]]:
         specs = [s for s in self.specs if not s.get("tasks") or task in s["tasks"]]
         if not specs:
             raise UserError(f"no stage of the schedule is for task={task}")
+        return specs
+
+    def stages(self, task: str) -> list[Stage]:
+        """The stages that a task goes through, shortened to `steps`."""
+        specs = self._specs(task)
         if not self.octaves:
             specs = [{**specs[0], "steps": sum(s["steps"] for s in specs), "scale": 1.0}]
         counts = _shorten([s["steps"] for s in specs], self.steps)

@@ -42,7 +42,7 @@ def find_videos(s: Services, folder: str | None) -> dict[tuple[str, str], Path]:
         for row in read_json(path.parent / "metrics.json")["images"]:
             video = path.parent / Path(row["file"]).with_name("path.mp4")
             if video.is_file():
-                found[str(run["layer"]), row["label"]] = video
+                found[s.net.resolved(str(run["layer"])), row["label"]] = video
     if not found:
         net = s.recorder.run["net"]
         raise UserError(f"task.videos={folder}: no path.mp4 of task=path net={net} in there")
@@ -52,7 +52,7 @@ def find_videos(s: Services, folder: str | None) -> dict[tuple[str, str], Path]:
 def add_videos(part: Services, rows: list[Row], videos: dict[tuple[str, str], Path]) -> None:
     """To each row the video of its channel, copied beside its picture so that the book is whole."""
     for row in rows:
-        video = videos.get((str(part.cfg.layer), row["label"]))
+        video = videos.get((part.net.resolved(str(part.cfg.layer)), row["label"]))
         if video is None:
             continue
         copy = part.folder / f"path_{row['label']}.mp4"

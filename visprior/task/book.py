@@ -80,14 +80,16 @@ def write_book(task: Maximizes, s: Services, plan: Sequence[Chapter]) -> float:
         own: list[dict[str, Any]] = []
         for part in _parts(s, chapter):
             own += _batch(task, part, chapter, videos)
-            title = f"{s.net.name}, {chapter.layer}: what excites its channels"
+            title = (
+                f"{s.recorder.net_words}, {s.net.called(chapter.layer)}: what excites its channels"
+            )
             write_layer_page(s.folder / chapter.folder, title, own, min(s.size))
-            _front(s, [*strips, _strip(chapter, own)])
+            _front(s, [*strips, _strip(s, chapter, own)])
             s.recorder.failures |= part.recorder.failures
             if part.recorder.interrupted:
                 s.recorder.interrupted = True
                 return _finish(s, rows + _from_book(own, chapter))
-        strips.append(_strip(chapter, own))
+        strips.append(_strip(s, chapter, own))
         rows += _from_book(own, chapter)
     return _finish(s, rows)
 
@@ -124,18 +126,18 @@ def _batch(
     return rows
 
 
-def _strip(chapter: Chapter, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _strip(s: Services, chapter: Chapter, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """A layer on the front page: eight of its pictures, spread over the channels."""
     good = [row for row in rows if row["status"] == "ok"]
     shown = good[:: max(1, len(good) // 8)][:8]
     mean = sum(row["activation"] for row in good) / max(1, len(good))
     files = [f"{chapter.folder}/{row['file']}" for row in shown]
-    about = {"name": chapter.layer, "folder": chapter.folder, "files": files}
+    about = {"name": s.net.called(chapter.layer), "folder": chapter.folder, "files": files}
     return about | {"count": len(rows), "activation": mean}
 
 
 def _front(s: Services, strips: Sequence[dict[str, Any]]) -> None:
-    write_front_page(s.folder, f"{s.net.name}: channel book", strips)
+    write_front_page(s.folder, f"{s.recorder.net_words}: channel book", strips)
 
 
 def _from_book(rows: list[dict[str, Any]], chapter: Chapter) -> list[dict[str, Any]]:

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from omegaconf import DictConfig
+
 from visprior.launch import launch
 from visprior.services import Services
 from visprior.task.classify import Panel
 from visprior.task.objective import Likeness
-from visprior.task.outcome import activation_rows
+from visprior.task.outcome import activation_rows, crop_rows, measure
+from visprior.typed import CLASSES, LOOP, kernel_keys, picture_keys
 
 
 class Caricature:
@@ -22,6 +25,10 @@ class Caricature:
         self.C = C
         self.start = start
 
+    def uses(self, cfg: DictConfig) -> set[str]:
+        """The root keys that matter here, besides those that always do."""
+        return LOOP | CLASSES | kernel_keys(cfg) | picture_keys(cfg)
+
     def run(self, s: Services) -> float:
         """The mean likeness <Phi, Phi0> / ||Phi0||^2; 1 is the picture itself."""
         layer, name = s.layer(s.cfg.layer), s.cfg.layer
@@ -33,7 +40,8 @@ class Caricature:
         objective = Likeness(name, target, self.C)
         panel = Panel(s, elements)
         solution = launch(s, objective, elements, self.start, cut, regularizers)
-        likeness = s.measure(objective, solution.x, cut)
-        rows = activation_rows(s, solution, elements, likeness, "likeness")
-        panel.add(rows, solution.x)
+        likeness = measure(s, objective, solution.x, cut)
+        rows = activation_rows(s, solution, elements, likeness)
+        crop_rows(s, solution, objective, cut, rows, "likeness")
+        panel.add(rows, s.saved(solution.x))
         return s.recorder.results(solution, elements, rows, "likeness")

@@ -10,9 +10,11 @@ from torch.nn import functional as F
 
 from visprior.errors import UserError, did_you_mean
 from visprior.member import member
+from visprior.meter import Meter
 from visprior.metric.agreement import Verdict, verdict
 from visprior.net.cut import Cut
 from visprior.net.representation import Representation
+from visprior.record.picture import as_saved
 from visprior.services import Elements, Services
 
 BATCH = 32  # images per forward pass
@@ -28,17 +30,18 @@ class Judge:
     _cut: Cut | None = None
 
     def __call__(self, s: Services, x: Tensor, k: int) -> Verdict:
-        """Of images (B, C, H, W) in grey levels, as they would be saved, at the net's own size."""
+        """Of pictures (B, C, H, W) as they are saved, at the net's own size."""
         if x.shape[1] != self.net.channels:
             raise UserError(f"{self.name} takes {self.net.channels} channels, not {x.shape[1]}")
         self._cut = cut = self._cut or self.net.cut(["logits"], s.device)
         logits = []
-        with torch.no_grad():
+        with torch.no_grad(), Meter(len(x), "picture", f"{self.name} classifies") as meter:
             for part in x.split(BATCH):
-                seen = part.to(s.device, torch.float32).clamp(0, 255)
+                seen = part.to(s.device, torch.float32)
                 if seen.shape[2:] != self.net.size:
                     seen = F.interpolate(seen, self.net.size, mode="bicubic", antialias=True)
                 logits.append(cut(seen.clamp(0, 255))["logits"].flatten(1).cpu())
+                meter.add(len(part))
         return verdict(torch.cat(logits), k)
 
 
@@ -87,6 +90,11 @@ class Panel:
         wanted = elements.classes or elements.originals
         self.s = s
         self.judges = judges(s) if wanted else []
+        for judge in self.judges:
+            if judge.net.random_weights:
+                why = f" ({judge.net.why_random})" if judge.net.why_random else ""
+                line = f"{judge.net.name} has random weights{why}: what it sees means nothing"
+                s.recorder.warn(f"metric.classify_with: {line}")
         if not self.judges:
             return
         self.names = self.judges[0].net.class_names
@@ -95,7 +103,9 @@ class Panel:
         self.k = min(s.cfg.metric.top_k, len(self.names))
         pictures = elements.pictures if elements.originals else None
         self.photographs = (
-            [] if pictures is None else [judge(s, pictures, self.k) for judge in self.judges]
+            []
+            if pictures is None
+            else [judge(s, as_saved(pictures), self.k) for judge in self.judges]
         )
         self.targets = self._targets(elements)
 
@@ -110,7 +120,7 @@ class Panel:
         return self.photographs[0].predicted
 
     def add(self, rows: list[dict[str, Any]], x: Tensor) -> None:
-        """To the row of each image, for every network NET:
+        """To the row of each picture x, (B, C, H, W) as it is saved, for every network NET:
 
         NET_top1, NET_topK (0 or 1): the target's class is the likeliest, among the K likeliest;
         NET_class, NET_probability: what it sees; NET_target_probability. NET_photograph_top1,

@@ -4,14 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from omegaconf import DictConfig
 from torch import Tensor
 
 from visprior.data.source import Pictures, Sample, open_data
 from visprior.errors import UserError, choice
+from visprior.meter import Meter
 from visprior.metric.channels import ChannelTable
 from visprior.net.representation import Layer
 from visprior.record.measured import say, write_measured
 from visprior.record.picture import draw_box, save_png, to_bytes
+from visprior.record.results import with_note
 from visprior.record.sheet import contact_sheet
 from visprior.record.statistics import NAME, Statistics, load_statistics, save_statistics
 from visprior.services import Services
@@ -44,21 +47,24 @@ class Examples:
         self.count = count
         self.show = choice("task.show", show, SHOWS)
 
+    def uses(self, cfg: DictConfig) -> set[str]:
+        """The root keys that matter here, besides those that always do."""
+        own = self.statistics is None and cfg.data is not None
+        return {"data", "channel"} | ({"sample"} if own else set())
+
     def run(self, s: Services) -> float:
         """The mean response of all examples shown."""
         table, pictures, found = self._ranked(s)
         layer = s.layer(s.cfg.layer)
         channels, labels = chosen_channels(s, layer, self.count)
-        rows = [
-            row
-            for c, label in zip(channels, labels, strict=True)
-            for row in self._channel(s, layer, table, pictures, (c, label))
-        ]
+        drawn = self._drawn(s, layer, table, pictures, list(zip(channels, labels, strict=True)))
+        rows = [row for of_channel in drawn for row in of_channel]
+        s.recorder.mark(rows)
         self._sheet(s, rows, labels, found)
         value = float(np.mean([row["activation"] for row in rows]))
         summary = {"n": len(rows), "pictures": found.count, "activation": value}
-        line = f"{len(channels)} channels of {s.cfg.layer}, the best of {found.count} pictures"
-        say(line, s.folder / "sheet.png")
+        which = f"{len(channels)} channels of {s.recorder.layer_words}"
+        say(f"{which}, the best of {found.count} pictures", s.folder / "sheet.png")
         return write_measured(s.recorder, summary, rows, "activation")
 
     def patches(self, s: Services) -> list[list[str]]:
@@ -66,10 +72,7 @@ class Examples:
         table, pictures, _ = self._ranked(s)
         layer = s.layer(s.cfg.layer)
         channels, labels = chosen_channels(s, layer, self.count)
-        drawn = [
-            self._channel(s, layer, table, pictures, which)
-            for which in zip(channels, labels, strict=True)
-        ]
+        drawn = self._drawn(s, layer, table, pictures, list(zip(channels, labels, strict=True)))
         return [[row["patch"] or row["file"] for row in rows] for rows in drawn]
 
     def _ranked(self, s: Services) -> tuple[ChannelTable, Pictures, Statistics]:
@@ -91,6 +94,22 @@ class Examples:
             if int(number) >= len(pictures) or pictures.name(int(number)) != name:
                 raise UserError(f"data={data} has changed: picture {number} was '{name}'")
         return table, pictures, found
+
+    def _drawn(
+        self,
+        s: Services,
+        layer: Layer,
+        table: ChannelTable,
+        pictures: Pictures,
+        chosen: list[tuple[int, str]],
+    ) -> list[list[dict[str, Any]]]:
+        """Draw the examples of every channel (its number and label); their rows of metrics."""
+        drawn = []
+        with Meter(len(chosen), "channel", "drawing examples") as meter:
+            for which in chosen:
+                drawn.append(self._channel(s, layer, table, pictures, which))
+                meter.add(1)
+        return drawn
 
     def _channel(
         self, s: Services, layer: Layer, table: ChannelTable, pictures: Pictures, which: Any
@@ -118,8 +137,11 @@ class Examples:
         key = "file" if self.show == "boxed" else "patch"
         lines = [[r for r in rows if r["label"].rpartition("_")[0] == label] for label in labels]
         cells = [[imread(s.folder / (r[key] or r["file"])) for r in line] for line in lines]
-        captions = [[f"{r['activation']:.3g}  {r['picture']}" for r in line] for line in lines]
-        title = f"{found.net}, {s.cfg.layer}: examples among {found.count} pictures"
+        captions = [
+            [with_note(f"{r['activation']:.3g}  {r['picture']}", r) for r in line] for line in lines
+        ]
+        which = f"{s.recorder.net_words}, {s.recorder.layer_words}"
+        title = f"{which}: examples among {found.count} pictures"
         sheet = contact_sheet(cells, labels, title=title, captions=captions, cell=LEAST)
         save_png(s.folder / "sheet.png", sheet)
 

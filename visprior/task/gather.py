@@ -1,16 +1,15 @@
 """A pass of the net over many pictures that gathers what every channel does."""
 
-import sys
 import time
 from pathlib import Path
 
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from visprior.data.source import Pictures
 from visprior.errors import UserError
+from visprior.meter import Meter
 from visprior.metric.channels import ChannelStatistics, ChannelTable
 from visprior.metric.colour import ColourStatistics
 from visprior.net.fingerprint import fingerprint
@@ -71,8 +70,7 @@ def _pass(
     first = _go_on(state, parts) if s.recorder.goes_on else 0
     step, saved = s.micro_batch(BATCH), time.perf_counter()
     kept = first, _tensors(parts)
-    hidden = not sys.stderr.isatty()
-    bar = tqdm(total=len(pictures), initial=first, unit="image", disable=hidden, leave=False)
+    meter = Meter(len(pictures), "picture", done=first)
     try:
         while first < len(pictures):
             indices = range(first, min(first + step, len(pictures)))
@@ -84,7 +82,7 @@ def _pass(
             colour.add(loaded)
             first = indices.stop
             kept = first, _tensors(parts)
-            bar.update(len(indices))
+            meter.add(len(indices))
             if time.perf_counter() - saved > s.cfg.record.save_seconds:
                 _save(state, *kept)
                 saved = time.perf_counter()
@@ -92,7 +90,7 @@ def _pass(
         _save(state, *kept)  # without the batch that some layers may have seen already
         raise
     finally:
-        bar.close()
+        meter.close()
     for path in (state, digest_path(state)):
         path.unlink(missing_ok=True)
 

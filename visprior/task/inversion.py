@@ -1,18 +1,22 @@
 """Inversion: an image with the features of another one."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from omegaconf import DictConfig
 from torch import Tensor
 
 from visprior.errors import UserError, did_you_mean
 from visprior.launch import launch
 from visprior.net.representation import Layer
+from visprior.regularizer.base import Regularizer
+from visprior.regularizer.diversity import Diversity
 from visprior.services import Services
 from visprior.task.classify import Panel
 from visprior.task.objective import FeatureDistance, channel_axis
 from visprior.task.other_errors import OtherErrors
-from visprior.task.outcome import inversion_rows, window_rows
+from visprior.task.outcome import crop_rows, inversion_rows, measure, window_rows
+from visprior.typed import CLASSES, LOOP, kernel_keys, picture_keys
 
 HALVES = ["first_half", "second_half"]
 
@@ -43,6 +47,12 @@ class Inversion:
         self.window = window
         self.start = start
 
+    instead: ClassVar = {"channel": "task.channels chooses the channels that count"}
+
+    def uses(self, cfg: DictConfig) -> set[str]:
+        """The root keys that matter here, besides those that always do."""
+        return LOOP | CLASSES | kernel_keys(cfg) | picture_keys(cfg) | {"metric"}
+
     def run(self, s: Services) -> float:
         """The mean normalised feature error over the images."""
         layer = s.layer(s.cfg.layer)
@@ -50,6 +60,7 @@ class Inversion:
         pictures, elements = s.targets()
         seeds = len(elements.seeds) // len(pictures)
         regularizers = s.regularizers(layer)
+        _advise(s, regularizers, name)
         kept = [extra for r in regularizers.values() for extra in r.layers]
         cut = s.cut([name, *kept])
         target = s.features(cut, pictures, name)
@@ -60,9 +71,10 @@ class Inversion:
         objective = FeatureDistance(name, target, mask, C, self.p)
         panel, others = Panel(s, elements), OtherErrors(s, elements)
         solution = launch(s, objective, elements, self.start, cut, regularizers)
-        error = s.measure(objective, solution.x, cut)
+        error = measure(s, objective, solution.x, cut)
         rows = inversion_rows(s, solution, elements, error)
-        panel.add(rows, solution.x)
+        crop_rows(s, solution, objective, cut, rows, "error")
+        panel.add(rows, s.saved(solution.x))
         others.add(rows, solution.x)
         if self.window:
             self._box(s, layer, target, solution.x, rows)
@@ -124,3 +136,14 @@ class Inversion:
             spans.append((max(a, 0), min(b, pixels)))
         (top, bottom), (left, right) = spans
         window_rows(s, x, rows, (top, left, bottom, right))
+
+
+def _advise(s: Services, regularizers: dict[str, Regularizer], name: str) -> None:
+    """Say when images are to have the same features and different ones at once."""
+    for key, part in regularizers.items():
+        if isinstance(part, Diversity) and name in part.layers:
+            other = f"regularizer.{key}.layer=LAYER keeps them apart in another one"
+            s.recorder.warn(
+                f"regularizer.{key} works against an inversion of the same layer, which gives all "
+                f"images the same features; {other}"
+            )

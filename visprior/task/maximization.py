@@ -1,10 +1,10 @@
 """Activation maximization: an image that excites a part of a layer most."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from omegaconf import ListConfig
+from omegaconf import DictConfig, ListConfig
 from torch import Tensor
 
 from visprior.errors import UserError, choice
@@ -24,8 +24,9 @@ from visprior.task.direction import (
 from visprior.task.maximum import find_maxima
 from visprior.task.mosaic import mosaic_terms
 from visprior.task.objective import Activation
-from visprior.task.outcome import activation_rows
+from visprior.task.outcome import activation_rows, crop_rows, measure
 from visprior.task.term import SCORES, Term, one_hot
+from visprior.typed import CLASSES, LOOP, kernel_keys, picture_keys
 
 PLACES = ["mean", "centre", "mosaic"]
 
@@ -36,11 +37,12 @@ class Maximization:
     where: mean over positions, centre, [row, column], or mosaic (the paper's layout: many filters
     in one image). 1/Z = 10^4 / (M rho^2) for one position, with rho the receptive field and M the
     largest response, and 10^4 H W / (M rho^4) for a mean over positions, which weighs it as a
-    tiling by receptive fields would. C = 6 shows every class of the nets that ship; the paper's
-    figures have 1, with which textures stay grey there. M: a number, or auto: from `statistics` (a
-    file or folder of task=statistics), those that ship with the net, or else measured on the
-    built-in photographs. scale: paper as above, or none: Z = 1, the bare activation (lucid,
-    Schürmeyer 2020).
+    tiling by receptive fields would; there rho counts as the image's side at most, or the classes
+    of small images would hardly weigh (centre has the paper's weight of a logit). C = 6 shows every
+    class of the nets that ship; the paper's figures have 1, with which textures stay grey there. M:
+    a number, or auto: from `statistics` (a file or folder of task=statistics), those that ship with
+    the net, or else measured on the built-in photographs. scale: paper as above, or none: Z = 1,
+    the bare activation (lucid, Schürmeyer 2020).
     score: logit, probability or log_probability, for class layers. terms: a weighted sum instead
     of `channel`: a list of {layer, channel | direction | between, weight, where, power}.
 
@@ -79,6 +81,20 @@ class Maximization:
         if not isinstance(examples, int) or examples < 0:
             raise UserError(f"task.examples must be a whole number >= 0, got {examples}")
 
+    instead: ClassVar = {
+        "image": "task.start=image begins with it",
+        "channel": "task.terms has its own",
+    }
+
+    def uses(self, cfg: DictConfig) -> set[str]:
+        """The root keys that matter here, besides those that always do."""
+        keys = LOOP | CLASSES | kernel_keys(cfg)
+        if self.start == "image":
+            keys |= picture_keys(cfg)
+        if self.examples:
+            keys |= {"data"}
+        return keys if self.terms else keys | {"channel"}
+
     def run(self, s: Services) -> float:
         """The mean activation over the images.
 
@@ -107,10 +123,11 @@ class Maximization:
         cut = s.cut([*objective.layers, *extra])
         panel = Panel(s, elements)
         solution = launch(s, objective, elements, self.start, cut, regularizers)
-        value = s.measure(objective, solution.x, cut)
-        self._advise(s, solution, value, objective.layers[0])
-        rows = activation_rows(s, solution, elements, value, "activation")
-        panel.add(rows, solution.x)
+        value = measure(s, objective, solution.x, cut)
+        self._advise(s, solution, value.unclipped, objective.layers[0])
+        rows = activation_rows(s, solution, elements, value)
+        crop_rows(s, solution, objective, cut, rows, "activation")
+        panel.add(rows, s.saved(solution.x))
         return s.recorder.results(solution, elements, rows, "activation")
 
     def _channels(self, s: Services) -> tuple[list[Term], Elements]:

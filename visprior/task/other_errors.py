@@ -33,14 +33,20 @@ class OtherErrors:
             if net.channels != s.net.channels:
                 takes = f"takes {net.channels} channels, the run's net {s.net.channels}"
                 raise UserError(f"metric.error_in.{name}: {net.name} {takes}")
+            if net.why_random:
+                random = f"{net.name} has random weights ({net.why_random})"
+                s.recorder.warn(f"metric.error_in.{name}: {random}")
             self.cuts[str(name)] = layer, net.cut([layer], s.device, s.dtype, s.size)
         self.targets = elements.pictures
 
     def add(self, rows: list[dict[str, Any]], x: Tensor) -> None:
-        """error_NAME to the row of each image x, (B, C, H, W)."""
+        """To the row of each image x, (B, C, H, W): error_NAME of its picture as it is saved, and
+        error_NAME_unclipped of the float image."""
+        images = {"": self.s.saved(x), "_unclipped": x}
         for name, (layer, cut) in self.cuts.items():
             assert self.targets is not None
             target = self.s.features(cut, self.targets, layer).flatten(1)
-            off = (self.s.features(cut, x, layer).flatten(1) - target).norm(dim=1)
-            for row, error in zip(rows, (off / target.norm(dim=1)).tolist(), strict=True):
-                row[f"error_{name}"] = error
+            for ending, image in images.items():
+                off = (self.s.features(cut, image, layer).flatten(1) - target).norm(dim=1)
+                for row, error in zip(rows, (off / target.norm(dim=1)).tolist(), strict=True):
+                    row[f"error_{name}{ending}"] = error

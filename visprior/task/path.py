@@ -2,20 +2,22 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from omegaconf import DictConfig
 
 from visprior.errors import UserError, choice
 from visprior.regularizer.band import Band
 from visprior.services import Services
 from visprior.task.direction import axis_of, chosen_channels, place_of
 from visprior.task.path_band import Way
-from visprior.task.path_plan import Feature, pass_stages
+from visprior.task.path_plan import Feature, check_spring, pass_stages
 from visprior.task.path_result import Path as Found
 from visprior.task.path_result import finish_paths, write_path
-from visprior.task.path_starts import Made, Start, make_starts, plan_starts
+from visprior.task.path_starts import Made, Start, batches_of, make_starts, plan_starts
 from visprior.task.term import SCORES, one_hot
+from visprior.typed import CLASSES, LOOP, kernel_keys
 
 PASSES = [0, 1, 2]
 
@@ -38,8 +40,8 @@ class Path:
     straight, and measured, in the coefficients. Where a pass ends before its last step, the path
     is the one that was seen to be good enough (algorithm 1; the program has one more step).
 
-    Errors: UserError for fewer than two start images, images of several sizes or nets, a channel
-    that no start image excites, a video that cannot be written.
+    Errors: UserError for fewer than two start images, images of another net, a channel that no
+    start image excites, a video that cannot be written.
     """
 
     def __init__(
@@ -89,6 +91,12 @@ class Path:
             )
         self.video, self.curve, self.mirror = video, curve, mirror
 
+    instead: ClassVar = {"image": "task.starts names the pictures that a path goes through"}
+
+    def uses(self, cfg: DictConfig) -> set[str]:
+        """The root keys that matter here, besides those that always do."""
+        return (LOOP - {"seeds", "record.snapshots"}) | CLASSES | kernel_keys(cfg) | {"channel"}
+
     def run(self, s: Services) -> float:
         """The lowest activation along the path; the mean over channels of several."""
         layer = s.layer(s.cfg.layer)
@@ -97,10 +105,11 @@ class Path:
         channels, names = chosen_channels(s, layer)
         for name in self.relative:
             choice("task.relative", name, [str(k) for k in s.cfg.regularizer])
+        check_spring(s, self.band)
         place = place_of(layer, self.where)
         task = {"where": self.where, "score": self.score}
         plan = plan_starts(s, self.starts, self.start_steps, task, self.diversity)
-        self._plan_bar(s, plan, len(channels))
+        self._plan_bar(s, plan, channels)
         starts = make_starts(s, plan, channels)
         hot = s.to_device(one_hot(channels, layer.shape[axis_of(layer)]))
         found = []
@@ -110,13 +119,18 @@ class Path:
             found.append(self._trace(s, folder, name, feature, starts[k]))
         return finish_paths(s, found, self.video, self.curve, self.mirror)
 
-    def _plan_bar(self, s: Services, plan: list[Any], channels: int) -> None:
+    def _plan_bar(self, s: Services, plan: list[Any], channels: list[int]) -> None:
         """Say how many steps there are at most."""
         passes = [steps for steps, _ in pass_stages(s)][: self.passes]
         images = sum(one.count if isinstance(one, Made) else len(one) for one in plan)
-        made = sum(one.steps(s.cfg.trust) for one in plan if isinstance(one, Made))
-        s.recorder.bar.total = made + channels * (images - 1) * sum(passes)
-        paths = f"{channels} path{'s' if channels > 1 else ''} through {images} images"
+        made = sum(
+            one.steps(s.cfg.trust) * len(batches_of(s, one, channels))
+            for one in plan
+            if isinstance(one, Made)
+        )
+        n = len(channels)
+        s.recorder.bar.total = made + n * (images - 1) * sum(passes)
+        paths = f"{n} path{'s' if n > 1 else ''} through {images} images"
         s.recorder.announce(f"{paths}, at most {s.recorder.bar.total} steps", s.device)
 
     def _trace(
@@ -124,7 +138,7 @@ class Path:
     ) -> Found:
         """The path of one channel through its start images; its data are on disk then."""
         way = Way(s, self, feature)
-        ends = way.measure(torch.stack([one.x for one in starts]))
+        ends = way.measure_shown(torch.stack([one.x for one in starts]))
         below_zero = self.score == "log_probability"  # there even the best has no more than 0
         if not below_zero and not bool((ends > 0).any()):
             raise UserError(
@@ -135,5 +149,5 @@ class Path:
         links = []
         for k, (a, b) in enumerate(pairwise(starts)):
             where = "/".join(p for p in (folder, "links", f"{k + 1}_{a.name}_{b.name}") if p)
-            links.append(way.link(where, torch.stack([a.x, b.x]).float()))
+            links.append(way.link(where, torch.stack([a.x, b.x]).to(s.dtype)))
         return write_path(s, folder, name, [one.name for one in starts], ends, links)

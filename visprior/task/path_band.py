@@ -13,6 +13,7 @@ from visprior.errors import UserError
 from visprior.hyper import Progress
 from visprior.launch import launch_from
 from visprior.loop.problem import Moment, Solution
+from visprior.record.picture import as_saved
 from visprior.record.state import digest_path, load_state, save_state
 from visprior.regularizer.band import Band
 from visprior.regularizer.band_geometry import densify, straight
@@ -27,6 +28,7 @@ class Trail:
     """What the passes of one way did."""
 
     steps: list[int] = field(default_factory=list)  # taken in each pass
+    seconds: float = 0.0  # of all passes together, those of earlier starts too
     failures: list[str] = field(default_factory=list)
 
 
@@ -35,15 +37,18 @@ class Link:
     """The way between two start images, ends included, on the CPU."""
 
     x: Tensor  # (n, C, H, W)
-    activation: Tensor  # (n,)
-    straight: Tensor  # (n,), of the straight line
+    activation: Tensor  # (n,), of the frames as they are shown
+    unclipped: Tensor  # (n,), of x itself, which the band has raised
+    straight: Tensor  # (n,), of the frames of the straight line
     trail: Trail
 
 
 def sags(a: Tensor, every: int, drop: tuple[float, float]) -> bool:
     """Whether an image put between two pivots is less active than both, by more than `drop`.
 
-    a: activations along the path, (n,); each `every`-th is a pivot's.
+    Less active than both, as in Schürmeyer's algorithm 2 and program: her text has "lower than one
+    of the neighboring original pivots", as is nearly any image between two unlike pivots. a:
+    activations along the path, (n,); each `every`-th is a pivot's.
     """
     left = a[:-1:every].repeat_interleave(every)
     right = a[every::every].repeat_interleave(every)
@@ -67,6 +72,10 @@ class Way:
         """The activation of images, (n,) on the CPU."""
         return self.s.measure(self.feature.objective(len(x)), self.s.to_device(x), self.cut)
 
+    def measure_shown(self, x: Tensor) -> Tensor:
+        """The activation of images as a film shows them: clipped, never stretched; (n,)."""
+        return self.measure(as_saved(x))
+
     def link(self, name: str, ends: Tensor) -> Link:
         """The way between ends (2, C, H, W); its passes lie in folders beginning with name."""
         first, last = self.param.encode(self.s.to_device(ends))
@@ -78,16 +87,16 @@ class Way:
         if (
             self.plan.passes == 2
             and not trail.failures
-            and sags(self.measure(self._shown(z)), self.plan.insert + 1, self.plan.drop)
+            and sags(self.measure(self._image(z)), self.plan.insert + 1, self.plan.drop)
         ):
             z = self._pass(f"{name}/pass2", 1, z, ends, trail)
         elif self.plan.passes == 2:
             self.s.recorder.bar.pass_over(self.stages[1][0])
-        x = self._shown(z)
-        baseline = self.measure(self._shown(densify(line, self.plan.insert)))
-        return Link(x.cpu(), self.measure(x), baseline, trail)
+        x = self._image(z)
+        baseline = self.measure_shown(self._image(densify(line, self.plan.insert)))
+        return Link(x.cpu(), self.measure_shown(x), self.measure(x), baseline, trail)
 
-    def _shown(self, z: Tensor) -> Tensor:
+    def _image(self, z: Tensor) -> Tensor:
         with torch.no_grad():
             return self.param.decode(self.s.to_device(z))
 
@@ -100,6 +109,7 @@ class Way:
             tensors, meta = load_state(left)
             self.s.recorder.bar.pass_over(planned)
             trail.steps.append(int(meta["steps"]))
+            trail.seconds += part.recorder.seconds_before
             return self.s.to_device(tensors["z"])
         with part.recorder.running():
             solution, band = self._run(part, z)
@@ -112,6 +122,7 @@ class Way:
         self._leave(part, solution, z, taken)
         self.s.recorder.bar.pass_over(planned - solution.steps)
         trail.steps.append(taken)
+        trail.seconds += part.recorder.seconds
         trail.failures += list(solution.failures.values())[:1]
         return z
 
@@ -142,7 +153,7 @@ class Way:
             _check(name, r)
         band = copy(self.plan.band)
         band.ends = band.ends and not any(acts(r, "perturb") for r in regularizers.values())
-        band.prepare(Scene(part.size, list(part.net.mean), self.layer.stride, self.feature.layer))
+        band.prepare(Scene(part.size, list(part.net.center), self.layer.stride, self.feature.layer))
         regularizers["band"] = band
         extra = [layer for r in regularizers.values() for layer in r.layers]
         elements = Elements([f"{k:03d}" for k in range(len(z))], [part.cfg.seed] * len(z))

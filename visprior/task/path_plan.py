@@ -8,6 +8,7 @@ from torch import Tensor
 
 from visprior.build import build
 from visprior.errors import UserError
+from visprior.optimizer.gd import GD
 from visprior.regularizer.band import Band
 from visprior.schedule.schedule import Schedule
 from visprior.services import Services
@@ -57,6 +58,25 @@ def pass_stages(s: Services) -> list[tuple[int, Any]]:
         own = {"stages": [_spec(stage)], "steps": None, "step_size": None}
         found.append((stage.steps, OmegaConf.create(plain | own)))
     return [found[0], found[-1]]
+
+
+def check_spring(s: Services, band: Band) -> None:
+    """Refuse a spring so stiff that the path flies apart.
+
+    In gradient descent the gaps between images diffuse along the chain, a step by step_size * k of
+    the difference of neighbouring gaps; explicit steps of diffusion are stable up to 1/2.
+    """
+    if band.spring is None or not isinstance(build(s.cfg.optimizer, s.cfg.trust), GD):
+        return
+    schedule: Schedule = build(s.cfg.schedule, s.cfg.trust)
+    sizes = [stage.step_size for stage in schedule.stages(s.recorder.task)]
+    ends = [end for size in sizes for end in (size.start, size.end) if isinstance(end, float)]
+    largest = max(ends, default=0.0) * (s.size[0] * s.size[1] if schedule.per_pixel else 1)
+    if band.spring * largest > 0.5:
+        raise UserError(
+            f"task.band.spring={band.spring:g} is too stiff for steps of {largest:g}: the path "
+            f"flies apart; it may be 0.5 / step_size = {0.5 / largest:.3g} at most"
+        )
 
 
 def _spec(stage: Any) -> dict[str, Any]:

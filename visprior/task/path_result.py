@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from visprior.errors import UserError, shown
+from visprior.meter import duration
 from visprior.record.files import write_bytes
 from visprior.record.film import Film, film_frames, film_strip
 from visprior.record.measured import say, write_measured
@@ -20,6 +21,7 @@ from visprior.record.state import digest_path, save_state
 from visprior.record.video import write_video
 from visprior.regularizer.band_geometry import lengths
 from visprior.services import Services
+from visprior.task.outcome import what_is_lost
 from visprior.task.path_band import Link
 
 
@@ -39,18 +41,23 @@ def write_path(
     where = s.folder / folder
     where.mkdir(parents=True, exist_ok=True)
     every = [slice(0, -1)] * (len(links) - 1) + [slice(None)]  # no image twice
-    x, a, line = (
+    x, a, unclipped, line = (
         torch.cat([getattr(link, key)[part] for link, part in zip(links, every, strict=True)])
-        for key in ("x", "activation", "straight")
+        for key in ("x", "activation", "unclipped", "straight")
     )
-    save_state(where / "pivots.safetensors", {"x": x, "activation": a, "straight": line}, {})
+    measured = {"activation": a, "activation_unclipped": unclipped, "straight": line}
+    save_state(where / "pivots.safetensors", {"x": x} | measured, {})
     stops = np.cumsum([0, *(len(link.x) - 1 for link in links)]).tolist()
-    title = f"{s.net.name}, {s.cfg.layer}, {name}"
+    title = f"{s.recorder.net_words}, {s.recorder.layer_words}, {name}"
     film = Film(title, x, a.numpy(), line.numpy(), dict(zip(stops, names, strict=True)))
-    _write_activations(where / "activations.csv", film, lengths(x))
+    _write_activations(where / "activations.csv", film, unclipped, lengths(x))
     save_png(where / "strip.png", film_strip(film))
     save_png(where / "poster.png", to_bytes(x[int(a.argmax())])[0])
     row = _row(name, folder, names, ends, links, film)
+    row["lowest_unclipped"] = float(unclipped.min())
+    frames = zip([f"frame {k}" for k in range(len(a))], a.tolist(), unclipped.tolist(), strict=True)
+    if lost := what_is_lost("activation", list(frames), "clipped"):
+        s.recorder.warn(f"{name}: {lost}" if folder else lost)
     if row["status"] == "failed":
         reasons = [why for link in links for why in link.trail.failures]
         s.recorder.failures[name] = "; ".join(reasons)
@@ -60,7 +67,10 @@ def write_path(
 def _row(
     name: str, folder: str, names: list[str], ends: Tensor, links: list[Link], film: Film
 ) -> dict[str, Any]:
-    """What metrics.json says of a path: the lowest activations, of all and of each pair."""
+    """What metrics.json says of a path: the lowest activations, of all and of each pair.
+
+    They are those of the frames as they are shown.
+    """
     pairs = [_pair(names[k : k + 2], ends[k : k + 2], link) for k, link in enumerate(links)]
     prefix = f"{folder}/" if folder else ""
     return {
@@ -73,6 +83,7 @@ def _row(
         "pairs_reached": sum(pair["reaches_lower_end"] for pair in pairs),
         "frames": len(film.x),
         "steps": sum(sum(link.trail.steps) for link in links),
+        "seconds": sum(link.trail.seconds for link in links),
         "starts": dict(zip(names, ends.tolist(), strict=True)),
         "pairs": pairs,
     }
@@ -94,13 +105,15 @@ def _pair(names: list[str], ends: Tensor, link: Link) -> dict[str, Any]:
     }
 
 
-def _write_activations(path: File, film: Film, gaps: Tensor) -> None:
-    """A line per frame: the activation there, that of the straight path, the way from the last."""
+def _write_activations(path: File, film: Film, unclipped: Tensor, gaps: Tensor) -> None:
+    """A line per frame: the activation of what is shown, that of the straight path, the way from
+    the last frame, and the activation of the float image."""
     lines = io.StringIO()
-    lines.write("frame,start,activation,straight,distance\n")
+    lines.write("frame,start,activation,straight,distance,activation_unclipped\n")
     way = [0.0, *gaps.tolist()]
     for k, (a, line) in enumerate(zip(film.activation, film.straight, strict=True)):
-        lines.write(f"{k},{film.stops.get(k, '')},{a:.7g},{line:.7g},{way[k]:.7g}\n")
+        numbers = ",".join(f"{n:.7g}" for n in (a, line, way[k], float(unclipped[k])))
+        lines.write(f"{k},{film.stops.get(k, '')},{numbers}\n")
     write_bytes(path, lines.getvalue().encode())
 
 
@@ -112,7 +125,8 @@ def finish_paths(s: Services, paths: list[Path], video: bool, curve: bool, mirro
     s.recorder.bar.close()
     rows = [path.row for path in paths]
     good = [row for row in rows if row["status"] == "ok"] or rows
-    keys = ("lowest", "lowest_start", "straight", "frames", "steps", "pairs_reached")
+    keys = ("lowest", "lowest_unclipped", "lowest_start", "straight", "frames", "steps", "seconds")
+    keys = (*keys, "pairs_reached")
     summary = {"n": len(good)} | {k: sum(row[k] for row in good) / len(good) for k in keys}
     value = write_measured(s.recorder, summary, rows, "lowest")
     _write_page(s, paths, video)
@@ -133,11 +147,16 @@ def finish_paths(s: Services, paths: list[Path], video: bool, curve: bool, mirro
 
 
 def _words(rows: list[dict[str, Any]]) -> str:
-    """'421 frames, lowest activation 2.31 (start images 2.2, straight line 0.4)'."""
+    """'421 frames, lowest activation 2.3 (start images 2.2, straight line 0.4); 700 steps in 90 s'.
+
+    Steps and seconds are the band's: those of the start images are in their own run.json.
+    """
     frames = sum(row["frames"] for row in rows)
     low, start, line = (min(row[k] for row in rows) for k in ("lowest", "lowest_start", "straight"))
     words = f"(start images {start:.3g}, straight line {line:.3g})"
-    return f"{frames} frames, lowest activation {low:.3g} {words}"
+    steps, seconds = (sum(row[k] for row in rows) for k in ("steps", "seconds"))
+    taken = f"{steps} steps in {duration(seconds)}"
+    return f"{frames} frames, lowest activation {low:.3g} {words}; {taken}"
 
 
 def _tidy(folder: File) -> None:
@@ -166,4 +185,5 @@ def _write_page(s: Services, paths: list[Path], video: bool) -> None:
         parts.append(table([c.replace("_", " ") for c in columns], cells))
         files = ("activations.csv", "pivots.safetensors")
         parts.append("<p>" + " · ".join(f"<a href='{base}{f}'>{f}</a>" for f in files) + "</p>")
-    write_page(s.folder / "index.html", f"{s.net.name}, {s.cfg.layer}: paths", "\n".join(parts))
+    title = f"{s.recorder.net_words}, {s.recorder.layer_words}: paths"
+    write_page(s.folder / "index.html", title, "\n".join(parts))

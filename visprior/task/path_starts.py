@@ -20,6 +20,7 @@ from visprior.recipe import recipe_names, recipe_parts
 from visprior.record.files import read_json
 from visprior.record.state import load_state
 from visprior.services import Services
+from visprior.task.book import chapters
 
 log = logging.getLogger("visprior")
 
@@ -36,7 +37,7 @@ class Start:
 
 @dataclass
 class Made:
-    """Start images to be made in one batch: `count` of each channel by a recipe."""
+    """Start images to be made: `count` of each channel by a recipe."""
 
     name: str
     count: int
@@ -79,7 +80,6 @@ def plan_starts(
             f"a path needs two start images or more, task.starts={specs} gives {count}; "
             "e.g. task.starts=[naive,tv], pictures, or folders of finished runs"
         )
-    _same_size(s, [one for part in plan if isinstance(part, list) for one in part], plan)
     return plan
 
 
@@ -104,7 +104,7 @@ def _diversity() -> dict[str, Any]:
 
 
 def _read(s: Services, spec: str, known: list[str]) -> list[Start]:
-    """The images of a finished run, or pictures, as large as they are."""
+    """The images of a finished run, or pictures, at the run's size."""
     folder = Path(spec).expanduser()
     if (folder / "run.json").is_file():
         return _of_run(s, folder)
@@ -119,12 +119,15 @@ def _read(s: Services, spec: str, known: list[str]) -> list[Start]:
         raise UserError(f"task.starts: {error}") from error
     # The pictures of runs are all called preimage; their folders tell them apart.
     names = [path.parent.name if path.stem.startswith("preimage") else n for n, path in found]
-    pictures = [load_picture(path, None, s.net.channels)[0] for _, path in found]
+    pictures = [load_picture(path, s.size, s.net.channels)[0] for _, path in found]
     return [Start(name, x) for name, x in zip(names, pictures, strict=True)]
 
 
 def _of_run(s: Services, folder: Path) -> list[Start]:
-    """The pre-images that a run has left: as they were where it kept them, else its pictures."""
+    """The pre-images that a run has left: as they were where it kept them, else its pictures.
+
+    Those of another size are resized, with a warning: they may no longer be pre-images then.
+    """
     run = read_json(folder / "run.json")
     if run.get("status") != "finished":
         raise UserError(f"task.starts: the run in '{folder}' is {run.get('status')}, not finished")
@@ -142,31 +145,22 @@ def _of_run(s: Services, folder: Path) -> list[Start]:
     names = [folder.resolve().name] if len(files) == 1 else [name for name, _ in files]
     kept = folder / "preimages.safetensors"
     if kept.is_file():
-        images = load_state(kept)[0]["x"].float()
-        return [Start(name, x) for name, x in zip(names, images, strict=True)]
-    pictures = [load_picture(path, None, s.net.channels)[0] for _, path in files]
-    return [Start(name, x) for name, x in zip(names, pictures, strict=True)]
+        x = load_state(kept)[0]["x"]
+    else:
+        x = torch.cat([load_picture(path, None, s.net.channels) for _, path in files])
+    return [Start(name, one) for name, one in zip(names, _resized(s, x, folder), strict=True)]
 
 
-def _same_size(s: Services, read: Sequence[Start], plan: Sequence[Any]) -> None:
-    """Bring pictures of one size to the run's; refuse pictures of several sizes."""
-    sizes = {(one.x.shape[-2], one.x.shape[-1]): one.name for one in read}
-    if any(isinstance(one, Made) for one in plan):
-        sizes.setdefault(s.size, "the images made here")
-    if len(sizes) > 1:
-        said = ", ".join(f"{name} is {h} x {w}" for (h, w), name in sizes.items())
-        raise UserError(f"the start images differ in size: {said}; a path needs one size")
-    if sizes and s.size not in sizes:
-        (height, width) = next(iter(sizes))
-        s.recorder.warn(
-            f"the start images are {height} x {width}; they are brought to {s.size[0]} x "
-            f"{s.size[1]} (size=[{height},{width}] keeps them)"
-        )
-    for one in read:
-        if one.x.shape[-2:] != s.size:
-            one.x = functional.interpolate(
-                one.x[None], s.size, mode="bicubic", antialias=True, align_corners=False
-            )[0]
+def _resized(s: Services, x: Tensor, folder: Path) -> Tensor:
+    """The images of a run (n, C, H, W) at this run's size."""
+    height, width = x.shape[-2:]
+    if (height, width) == s.size:
+        return x
+    s.recorder.warn(
+        f"task.starts: the pre-images of '{folder}' are {height} x {width}; they are resized to "
+        f"{s.size[0]} x {s.size[1]} (size=[{height},{width}] keeps them)"
+    )
+    return functional.interpolate(x, s.size, mode="bicubic", antialias=True, align_corners=False)
 
 
 def make_starts(s: Services, plan: Sequence[Any], channels: Sequence[int]) -> list[list[Start]]:
@@ -200,10 +194,27 @@ def without_snapshots(s: Services) -> Any:
     return record
 
 
+def batches_of(s: Services, made: Made, channels: Sequence[int]) -> list[list[int]]:
+    """The channels, batch by batch: those whose images fit in memory together."""
+    keys = made.keys | {"channel": list(channels), "seeds": made.count}
+    own = s.with_keys(keys)
+    return chapters(own, own.cfg.task.batch)[0].batches
+
+
 def _maximize(s: Services, made: Made, label: str, channels: Sequence[int]) -> Tensor:
+    """(channels * count, C, H, W); each batch of them is made in a folder of its own."""
+    batches = batches_of(s, made, channels)
+    if len(batches) == 1:
+        return _batch(s, made, f"starts/{label}", batches[0])
+    return torch.cat(
+        [_batch(s, made, f"starts/{label}/{batch[0]:04d}", batch) for batch in batches]
+    )
+
+
+def _batch(s: Services, made: Made, folder: str, channels: Sequence[int]) -> Tensor:
     """One batch of maximizations in a folder of its own: (channels * count, C, H, W)."""
     own = {"channel": list(channels), "seeds": made.count, "record": without_snapshots(s)}
-    part = s.part(f"starts/{label}", made.keys | own)
+    part = s.part(folder, made.keys | own)
     recorder = part.recorder
     if recorder.finished:
         recorder.bar.pass_over(made.steps(s.cfg.trust))
@@ -211,10 +222,10 @@ def _maximize(s: Services, made: Made, label: str, channels: Sequence[int]) -> T
         recorder.task = recorder.run["task"] = _TASK
         recorder.keeps_tensors = True
         with recorder.running():
-            build(part.cfg.task, part.cfg.trust).run(part)
+            build(part.cfg.task, part.cfg.trust).alone(part)
             recorder.finish(part.device)
         if recorder.interrupted:
             raise KeyboardInterrupt
         if recorder.failures:
-            raise RunFailed(f"start {label}: " + "; ".join(recorder.failures.values()))
+            raise RunFailed(f"task.starts: {folder}: " + "; ".join(recorder.failures.values()))
     return torch.as_tensor(load_state(part.folder / "preimages.safetensors")[0]["x"]).cpu()

@@ -4,6 +4,8 @@ import csv
 import io
 from pathlib import Path
 
+from omegaconf import DictConfig
+
 from visprior.record.files import write_bytes
 from visprior.record.measured import say, write_measured
 from visprior.record.statistics import NAME, Statistics, save_statistics
@@ -21,6 +23,10 @@ class ChannelStatistics:
 
     def __init__(self, k: int = 9) -> None:
         self.k = k
+
+    def uses(self, cfg: DictConfig) -> set[str]:
+        """The root keys that matter here, besides those that always do."""
+        return {"data", "sample"}
 
     def run(self, s: Services) -> float:
         """The share of channels that respond to no picture (their maximum is at most 0)."""

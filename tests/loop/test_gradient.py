@@ -1,0 +1,58 @@
+"""What the gradient asks the network before a run: whether an image has a gradient at all."""
+
+import torch
+
+from tests.conftest import MEAN, SmallNet
+from visprior.experiment import run
+from visprior.loop.gradient import without_gradient
+from visprior.loop.problem import Problem
+from visprior.loop.solver import Solver
+from visprior.loop.start import noise
+from visprior.optimizer.gd import GD
+from visprior.record.files import read_json
+from visprior.regularizer.jitter import Jitter
+from visprior.schedule.schedule import Schedule
+from visprior.task.objective import FeatureDistance
+
+
+class Witness(SmallNet):
+    """Keeps the size that it was shown and the precision that it computed in."""
+
+    def forward(self, x):
+        phi = super().forward(x)
+        self.shown = x.shape[-1], str(phi["f"].dtype).removeprefix("torch.")
+        return phi
+
+
+def seen_in(stage_keys: dict) -> tuple[int, str]:
+    """What the network saw when a stage's start was asked for its gradient."""
+    net = Witness(torch.float32)
+    target = 1 + net(noise([8], (24, 24), MEAN).float())["f"]
+    problem = Problem(
+        features=net,
+        objective=FeatureDistance("f", target, None),
+        optimizer=GD(),
+        stages=Schedule([{"steps": 2, "step_size": 1.0} | stage_keys]).stages("inversion"),
+        seeds=[3],
+        size=(24, 24),
+        fill=MEAN,
+        regularizers={"jitter": Jitter(T=9)},
+    )
+    assert without_gradient(problem, Solver(problem).first.z) == [False]
+    return net.shown
+
+
+def test_a_start_is_asked_as_its_stage_shows_it():
+    """A regularizer that rests then does not act, and the stage's own precision does."""
+    assert seen_in({}) == (24, "float32")
+    assert seen_in({"without": ["jitter"]}) == (24, "float32")
+    assert seen_in({"precision": "bf16"}) == (24, "bfloat16")
+
+
+def test_jitter_that_rests_at_first(compose_job, tmp_path):
+    keys = ["net=shapes_vgg", "layer=relu1_1", "size=32", "regularizer.jitter.T=9"]
+    stages = "schedule.stages=[{steps: 2, step_size: 1, without: [jitter]},{steps: 1,step_size: 1}]"
+    cfg = compose_job("task=inversion", *keys, stages, "metric.spectrum=false")
+    run(cfg, tmp_path / "run", {"task": "inversion", "net": "shapes_vgg"})
+    stages = read_json(tmp_path / "run" / "run.json")["stages"]
+    assert [stage["canvas"] for stage in stages] == [[32, 32], [40, 40]]
