@@ -74,10 +74,10 @@ class NoRecord:
     def resume(self, device):
         return None
 
-    def describe(self, solver, device):
-        self.solver = solver
+    def describe(self, problem):
+        pass
 
-    def watch(self, solver, labels):
+    def watch(self, problem, labels):
         return None
 
 
