@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from contextlib import chdir
+from contextlib import chdir, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -54,10 +54,11 @@ def _run(cfg: DictConfig, folder: Path, choices: Any) -> float | None:
         log.info("already finished: %s", shown(folder))
         return (before.get("main") or {}).get("value")
     settled = before if before.get("weights") else of_sweep(folder, cfg)
-    cfg = with_weights(cfg, settled)
+    asked, cfg = cfg.net.get("weights"), with_weights(cfg, settled)
     names = before.get("parts") or {k: choices.get(k) for k in ("task", "net")}
     recorder = Recorder(folder, cfg, digest, names, goes_on=bool(before))
-    recorder.run["why_random"] = settled.get("why_random", "")
+    known = {key: settled[key] for key in ("weights", "why_random") if key in settled}
+    recorder.run |= {"weights_asked": asked, **known}
     with recorder.running():
         return _run_task(cfg, folder, recorder)
 
@@ -143,10 +144,12 @@ def of_sweep(folder: Path, cfg: DictConfig) -> dict[str, Any]:
     """run.json of another job of the same sweep with the same net, whose weights are settled."""
     if cfg.net.get("weights") != AUTO or not (folder.parent / "multirun.yaml").is_file():
         return {}
+    wanted = {"weights_asked": AUTO, "model": cfg.net.get("model")}
     for path in sorted(folder.parent.glob("*/run.json")):
-        about = read_json(path)
-        if about.get("weights") and about.get("model") == cfg.net.get("model"):
-            return about
+        with suppress(UserError):  # a damaged file is that job's misfortune, not this one's
+            about = read_json(path)
+            if about.get("weights") and wanted.items() <= about.items():
+                return about
     return {}
 
 
