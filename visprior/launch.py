@@ -33,13 +33,16 @@ def launch(
     start: str,
     cut: Callable,
     regularizers: dict[str, Regularizer],
-) -> Solution:
-    """Run the loop for these elements, or go on with it; its state and curves are recorded."""
+) -> Callable[[], Solution]:
+    """The loop for these elements, ready to run or to go on; its state and curves are recorded.
+
+    Whatever is wrong with its parts is found here, before anything is written.
+    """
     solver = _solver(s, objective, elements, cut, regularizers)
     x = _start(s, start, elements, solver)
     if not s.recorder.has_state:
         _say_what_is_lost(s, solver.param, x)
-    return _run(s, solver, solver.begin(x), elements)
+    return _ready(s, solver, solver.begin(x), elements)
 
 
 def launch_from(
@@ -49,18 +52,26 @@ def launch_from(
     elements: Elements,
     cut: Callable,
     regularizers: dict[str, Regularizer],
-) -> Solution:
+) -> Callable[[], Solution]:
     """The same from given values of the optimised variable, on the first stage's canvas."""
     solver = _solver(s, objective, elements, cut, regularizers)
-    return _run(s, solver, solver.begin_at(s.to_device(z)), elements)
+    return _ready(s, solver, solver.begin_at(s.to_device(z)), elements)
 
 
-def _run(s: Services, solver: Solver, first: Moment, elements: Elements) -> Solution:
+def _ready(
+    s: Services, solver: Solver, first: Moment, elements: Elements
+) -> Callable[[], Solution]:
     moment = s.recorder.resume(s.device) or first
     _rescue(s, solver, first.z, elements)
-    s.recorder.describe(solver, s.device)
-    with _threads(solver, s.device):
-        return solver.solve(moment, s.recorder.watch(solver, elements.labels))
+    watch = s.recorder.watch(solver, elements.labels)
+
+    def run() -> Solution:
+        s.recorder.describe(solver, s.device)
+        watch.begin()
+        with _threads(solver, s.device):
+            return solver.solve(moment, watch)
+
+    return run
 
 
 def _solver(

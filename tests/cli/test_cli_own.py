@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pytest
 from imageio.v3 import imread
 
 from .conftest import runs, status
@@ -62,14 +63,18 @@ def test_values_that_an_own_class_refuses(quick, own):
     assert absent.error == "_target_=my_parts.Pul: there is nothing of that name"
 
 
-def test_a_bug_keeps_its_traceback(quick, outputs, own):
-    for name, last in (("Bug", "RuntimeError: a bug of mine"), ("BrokenStart", "KeyError: ")):
-        result = quick(*own(name))
-        assert result.code == 1
-        assert "Traceback" in result.err and "my_parts.py" in result.err
-        assert result.err.splitlines()[-1].startswith(last)
-        assert "visprior: error" not in result.err
-        run = runs(outputs)[-1]
+@pytest.mark.parametrize(
+    ("name", "last", "folders"),
+    [("Bug", "RuntimeError: a bug of mine", 1), ("BrokenStart", "KeyError: ", 0)],
+)
+def test_a_bug_keeps_its_traceback(quick, outputs, own, name, last, folders):
+    result = quick(*own(name))
+    assert result.code == 1
+    assert "Traceback" in result.err and "my_parts.py" in result.err
+    assert result.err.splitlines()[-1].startswith(last)
+    assert "visprior: error" not in result.err
+    assert len(runs(outputs)) == folders
+    for run in runs(outputs):
         assert status(run)["status"] == "failed"
         assert last in (run / "visprior.log").read_text()
 

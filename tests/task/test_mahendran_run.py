@@ -36,7 +36,13 @@ class NoRecord:
         self.solver = solver
 
     def watch(self, solver, labels):
-        return None
+        return self
+
+    def begin(self):
+        pass
+
+    def step(self, moment, seen):
+        return False
 
 
 def transcription(phi, mean, x, target, offsets, lr0):
@@ -93,7 +99,7 @@ def test_a_whole_run(compose_job, tmp_path, caplog):
     phi0 = s.features(cut, x0, "relu2_1")
     regularizers = s.regularizers(s.layer("relu2_1"))
     objective = FeatureDistance("relu2_1", phi0, None, C)
-    ours = launch(s, objective, Elements(["a"], [SEED]), "noise", cut, regularizers)
+    ours = launch(s, objective, Elements(["a"], [SEED]), "noise", cut, regularizers)()
 
     mean = torch.tensor(s.net.mean)[:, None, None]
     start = noise([SEED], (SIZE + T - 1, SIZE + T - 1), list(s.net.mean)).float() - mean

@@ -89,17 +89,18 @@ def test_maximization_takes_M_from_the_file(go, tiny, photographs):
 def test_statistics_of_something_else_are_refused(go, tiny, photographs, tmp_path):
     folder, _ = go("statistics", *tiny, DEEP, f"data={photographs}", folder="stats")
     keys = [*tiny, "channel=1", "schedule.steps=2"]
-    for more, message in (
+    cases = (
         ([DEEP, "net.target=tiny_nets:other", f"task.statistics={folder}"], "other weights"),
         ([DEEP, "net.scale=100", f"task.statistics={folder}"], "other weights"),
         (["layer='1'", f"task.statistics={folder}"], "no statistics of layer=1"),
         ([DEEP, f"task.statistics={tmp_path}"], "there is no"),
-    ):
+    )
+    for i, (more, message) in enumerate(cases):
         with pytest.raises(UserError, match=message):
-            go("maximization", *keys, *more)
+            go("maximization", *keys, *more, folder=f"case{i}")
     (folder / NAME).write_bytes((folder / NAME).read_bytes()[:100])
     with pytest.raises(UserError, match="holds no statistics"):
-        go("maximization", *keys, DEEP, f"task.statistics={folder}")
+        go("maximization", *keys, DEEP, f"task.statistics={folder}", folder="damaged")
     with pytest.raises(UserError, match="data= is missing"):
         go("statistics", *tiny, DEEP)
 

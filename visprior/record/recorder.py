@@ -60,7 +60,7 @@ class Recorder:
             "seed": cfg.seed,
             "seconds": self.seconds_before,
             "config_hash": digest,
-            "overrides": self._overrides(),
+            "overrides": [],
             "versions": _versions(),
         }
 
@@ -90,6 +90,7 @@ class Recorder:
     def start(self) -> None:
         """run.json, before anything is computed."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.run["overrides"] = self._overrides()
         self._write_run()
 
     def _write_run(self) -> None:
@@ -129,7 +130,7 @@ class Recorder:
             log.info("%s: %s, on %s", where, what, device)
 
     def watch(self, solver: Solver, labels: list[str]) -> LoopWatch:
-        """What looks on while the loop runs."""
+        """What looks on while the loop runs. Errors: UserError for keys of `record`."""
         self.batch = len(labels)
         self.labels = labels
         record = self.cfg.record

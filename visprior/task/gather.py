@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from visprior.errors import UserError
 from visprior.metric.channels import ChannelStatistics, ChannelTable
 from visprior.metric.colour import ColourStatistics
 from visprior.net.fingerprint import fingerprint
+from visprior.net.representation import Layer
 from visprior.record.state import digest_path, load_state, save_state
 from visprior.record.statistics import Statistics
 from visprior.services import Services
@@ -26,15 +28,22 @@ _COLOUR = ".colour"  # beside the layers of a saved state; no layer has this nam
 Parts = dict[str, ChannelStatistics | ColourStatistics]
 
 
-def gather(s: Services, names: list[str], k: int) -> Statistics:
-    """Statistics of these layers and of the colours on the job's data, k examples a channel.
+def gather(s: Services, names: list[str], k: int) -> Callable[[], Statistics]:
+    """What gives statistics of these layers and of the colours on the job's data.
 
-    It goes on with what an earlier start of the run left. Errors: UserError.
+    k: examples a channel. It goes on with what an earlier start of the run left.
+    Errors: UserError for layers or data, here, before anything is written.
     """
     if not isinstance(k, int) or k < 1:
         raise UserError(f"task.k must be a number >= 1, got {k}")
     pictures, cut = s.data, s.cut(names)
     layers = {name: s.layer(name) for name in names}
+    return lambda: _gathered(s, pictures, cut, layers, k)
+
+
+def _gathered(
+    s: Services, pictures: Pictures, cut: nn.Module, layers: dict[str, Layer], k: int
+) -> Statistics:
     parts = {
         name: ChannelStatistics(layer.shape[axis_of(layer)], k) for name, layer in layers.items()
     }

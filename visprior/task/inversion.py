@@ -1,5 +1,6 @@
 """Inversion: an image with the features of another one."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -43,8 +44,8 @@ class Inversion:
         self.window = window
         self.start = start
 
-    def run(self, s: Services) -> float:
-        """The mean normalised feature error over the images."""
+    def prepare(self, s: Services) -> Callable[[], float]:
+        """What gives the mean normalised feature error over the images."""
         layer = s.layer(s.cfg.layer)
         name = s.cfg.layer
         pictures, elements = s.targets()
@@ -59,14 +60,19 @@ class Inversion:
         elements.drawings = s.net.drawings(target)
         objective = FeatureDistance(name, target, mask, C, self.p)
         panel, others = Panel(s, elements), OtherErrors(s, elements)
-        solution = launch(s, objective, elements, self.start, cut, regularizers)
-        error = s.measure(objective, solution.x, cut)
-        rows = inversion_rows(s, solution, elements, error)
-        panel.add(rows, solution.x)
-        others.add(rows, solution.x)
-        if self.window:
-            self._box(s, layer, target, solution.x, rows)
-        return s.recorder.results(solution, elements, rows, "error")
+        loop = launch(s, objective, elements, self.start, cut, regularizers)
+
+        def run() -> float:
+            solution = loop()
+            error = s.measure(objective, solution.x, cut)
+            rows = inversion_rows(s, solution, elements, error)
+            panel.add(rows, solution.x)
+            others.add(rows, solution.x)
+            if self.window:
+                self._box(s, layer, target, solution.x, rows)
+            return s.recorder.results(solution, elements, rows, "error")
+
+        return run
 
     def mask(self, phi: Tensor) -> Tensor | None:
         """M, broadcastable to the features: selected channels times the central window."""

@@ -212,7 +212,7 @@ def _maximize(s: Services, made: Made, label: str, channels: Sequence[int]) -> T
         recorder.keeps_tensors = True
         recorder.start()
         try:
-            build(part.cfg.task, part.cfg.trust).run(part)
+            build(part.cfg.task, part.cfg.trust).prepare(part)()
             recorder.finish(part.device)
         except BaseException as error:
             recorder.fail(error)
