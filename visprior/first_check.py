@@ -52,7 +52,7 @@ class FirstCheck(Callback):
             raise Refused(error, held.records) from error
         finally:
             HydraConfig.instance().cfg = before
-        _checked[folder] = job, held.records
+        _checked[folder.resolve()] = job, held.records
 
 
 def job_to_run(cfg: DictConfig, folder: Path) -> "Job":
@@ -60,13 +60,13 @@ def job_to_run(cfg: DictConfig, folder: Path) -> "Job":
 
     Its settings are kept in .hydra/. Errors: UserError.
     """
-    if folder not in _checked:
+    if folder.resolve() not in _checked:
         from visprior.experiment import earlier_start
 
         earlier_start(cfg, folder)  # another job's settings must not be written over
         _keep_settings(cfg, folder)
         return _job_of(cfg, folder)
-    job, said = _checked.pop(folder)
+    job, said = _checked.pop(folder.resolve())
     if not cfg.resume:
         _keep_settings(cfg, folder)
     for record in said:

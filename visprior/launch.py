@@ -149,7 +149,7 @@ def _start_pictures(s: Services, start: str, elements: Elements) -> Tensor | Non
     if start in KINDS:
         return elements.pictures if start == "image" else None
     try:
-        pictures = [p for _, p in s.pictures(results_in(start))]
+        pictures = s.all_of(results_in(start))
     except UserError as error:
         raise UserError(f"task.start: {error}; kinds of start: {', '.join(KINDS)}") from error
     if len(pictures) not in (1, len(elements.seeds)):

@@ -10,7 +10,7 @@ from PIL import Image
 import visprior
 from visprior.build import build
 from visprior.data.source import Folder
-from visprior.errors import UserError
+from visprior.errors import RunFailed, UserError
 from visprior.picture import find_pictures, load_picture
 from visprior.record.statistics import NAME, load_statistics
 from visprior.task.examples import box_of
@@ -70,6 +70,25 @@ def test_an_interrupted_pass_goes_on(go, tiny, photographs, monkeypatch):
     halves, _ = go("statistics", *keys, folder="halves")
     assert seen == [4, 5, 6] and not (halves / "state.safetensors").exists()
     assert (whole / NAME).read_bytes() == (halves / NAME).read_bytes()
+
+
+def test_what_was_left_out_is_known_after_an_interruption(go, tiny, photographs, monkeypatch):
+    (Path(photographs) / "p1.png").write_text("no picture")
+    keys = [*tiny, DEEP, f"data={photographs}", "micro_batch=2"]
+    load = Folder.load
+
+    def stop_at_4(self, indices):
+        if 4 in indices:
+            raise KeyboardInterrupt
+        return load(self, indices)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "load", stop_at_4)
+        with pytest.raises(KeyboardInterrupt):
+            go("statistics", *keys)
+    with pytest.raises(RunFailed, match=r"^p1: image '.*p1\.png' cannot be read"):
+        go("statistics", *keys)
+    assert load_statistics(Path(photographs).parent / "run")[0].count == 6
 
 
 def test_maximization_takes_M_from_the_file(go, tiny, photographs):

@@ -87,6 +87,11 @@ class Recorder:
         log.warning(line)
         self.warnings.append(line)
 
+    def leave_out(self, name: str, why: str) -> None:
+        """A picture is passed over; the others are computed, and the run counts as failed."""
+        self.warn(f"{why}; it is left out")
+        self.failures[name] = why
+
     def start(self) -> None:
         """run.json, before anything is computed."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -187,7 +192,7 @@ class Recorder:
             self.save(solution.moment)  # first, should the user lose patience
         if self.keeps_tensors:
             save_state(self.folder / "preimages.safetensors", {"x": solution.x}, {})
-        self.failures = {elements.labels[b]: why for b, why in solution.failures.items()}
+        self.failures |= {elements.labels[b]: why for b, why in solution.failures.items()}
         summary = write_results(self.folder, solution, elements, rows, self.cfg.record.stretch)
         firsts = np.cumsum([s["steps"] for s in self.run["stages"][:-1]]).tolist()
         write_curves(self.folder, solution, elements.labels, firsts)
