@@ -79,7 +79,8 @@ BEFORE_THE_FIRST_STEP = [
     ("task._target_=torch.hub.load", "_target_=torch.hub.load is not visprior's"),
     ("task._target_=visprior.cli.os.system", "_target_=visprior.cli.os.system leads out of"),
     ("task._target_=visprior.task.nope.No", "_target_=visprior.task.nope.No: there is nothing"),
-    ("task._target_=nopart.Mine trust=[nopart]", "_target_=nopart.Mine: no module 'nopart'; is"),
+    ("task._target_=nopart.Mine trust=[nopart]",
+     "_target_=nopart.Mine: no module 'nopart'; trust=[nopart.py] names a file"),
 ]  # fmt: skip
 
 
