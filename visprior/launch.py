@@ -33,14 +33,17 @@ def launch(
     start: str,
     cut: Callable,
     regularizers: dict[str, Regularizer],
-) -> Solution:
-    """Run the loop for these elements, or go on with it; its state and curves are recorded."""
+) -> Callable[[], Solution]:
+    """The loop for these elements, ready to run or to go on; its state and curves are recorded.
+
+    Whatever is wrong with its parts is found here, before anything is written.
+    """
     solver = _solver(s, objective, elements, cut, regularizers)
     elements.settings = _settings(solver)
     x = _start(s, start, elements, solver)
     if not s.recorder.has_state:
         _say_what_is_lost(s, solver.param, x)
-    return _run(s, solver, solver.begin(x), elements)
+    return _ready(s, solver, solver.begin(x), elements)
 
 
 def launch_from(
@@ -50,18 +53,26 @@ def launch_from(
     elements: Elements,
     cut: Callable,
     regularizers: dict[str, Regularizer],
-) -> Solution:
+) -> Callable[[], Solution]:
     """The same from given values of the optimised variable, on the first stage's canvas."""
     solver = _solver(s, objective, elements, cut, regularizers)
-    return _run(s, solver, solver.begin_at(s.to_device(z)), elements)
+    return _ready(s, solver, solver.begin_at(s.to_device(z)), elements)
 
 
-def _run(s: Services, solver: Solver, first: Moment, elements: Elements) -> Solution:
+def _ready(
+    s: Services, solver: Solver, first: Moment, elements: Elements
+) -> Callable[[], Solution]:
     moment = s.recorder.resume(s.device) or first
     _rescue(s, solver, first.z, elements)
-    s.recorder.describe(solver, s.device)
-    with _threads(solver, s.device):
-        return solver.solve(moment, s.recorder.watch(solver, elements.labels))
+    watch = s.recorder.watch(solver, elements.labels)
+
+    def run() -> Solution:
+        s.recorder.describe(solver, s.device)
+        watch.begin()
+        with _threads(solver, s.device):
+            return solver.solve(moment, watch)
+
+    return run
 
 
 def _solver(
@@ -151,7 +162,7 @@ def _start_pictures(s: Services, start: str, elements: Elements) -> Tensor | Non
     if start in KINDS:
         return elements.pictures if start == "image" else None
     try:
-        pictures = [p for _, p in s.pictures(results_in(start))]
+        pictures = s.all_of(results_in(start))
     except UserError as error:
         raise UserError(f"task.start: {error}; kinds of start: {', '.join(KINDS)}") from error
     if len(pictures) not in (1, len(elements.seeds)):

@@ -78,7 +78,13 @@ class NoRecord:
         self.solver = solver
 
     def watch(self, solver, labels):
-        return None
+        return self
+
+    def begin(self):
+        pass
+
+    def step(self, moment, seen):
+        return False
 
 
 @pytest.fixture
