@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--images", nargs="+", default=["astronaut", "chelsea", "coffee"])
-    parser.add_argument("--net", nargs="+", default=[])
+    parser.add_argument("--net", nargs="+", default=["net.weights=random"])
     args = parser.parse_args()
     register()
     logging.disable(logging.INFO)

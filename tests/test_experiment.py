@@ -21,6 +21,7 @@ from visprior.experiment import run
 from visprior.net.representation import Representation
 from visprior.picture import find_pictures
 from visprior.regularizer.base import Scene
+from visprior.report.sweep import report
 from visprior.task.maximization import Maximization
 
 FOLDER = Path(config_dir()) / "experiment"
@@ -46,10 +47,12 @@ def composed(name: str, *overrides: str) -> Any:
     return compose("config", [f"+experiment={name}", *overrides], return_hydra_config=True)
 
 
-def points(name: str) -> list[list[str]]:
-    """The overrides of every job, as Hydra's sweeper expands them."""
-    params = composed(name).hydra.sweeper.params
-    parsed = OverridesParser.create().parse_overrides([f"{k}={v}" for k, v in params.items()])
+def points(name: str, *overrides: str) -> list[list[str]]:
+    """The overrides of every job, as Hydra's sweeper expands them; `overrides` are in each."""
+    given = [override.partition("=")[0] for override in overrides]
+    params = composed(name, *overrides).hydra.sweeper.params or {}
+    swept = [f"{k}={v}" for k, v in params.items() if k not in given] + list(overrides)
+    parsed = OverridesParser.create().parse_overrides(swept)
     return [list(point) for point in BasicSweeper.split_arguments(parsed, None)[0]]
 
 
@@ -222,3 +225,69 @@ def test_class_logits_weigh_what_they_do_in_the_paper(name, tmp_path):
     values = dict(zip(*(line.split(",") for line in first), strict=True))
     weight = -float(values["data"]) / float(values["activation"])
     assert weight == pytest.approx(1e4 / (2 * 179**2), rel=1e-5)
+
+
+OF_A_CLASS = ["baust_fig1", "baust_fig2", "mahendran_fig3", "mahendran_fig13"]
+OF_DESCRIPTORS = ["mahendran_table4", "table4_best"]
+
+
+def another_net(name: str) -> list[str]:
+    """A net that the figure is not about; a class of it where the figure is about a class."""
+    if name in OF_DESCRIPTORS:
+        return ["net=hogb"]
+    own = composed(name).hydra.runtime.choices.net
+    other = "shapes_vgg" if own == "shapes_mobilenet" else "shapes_mobilenet"
+    return [f"net={other}", *(["channel=star"] if name in OF_A_CLASS else [])]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_it_survives_another_net_picture_size_and_fewer_steps(name, tmp_path, caplog):
+    """As a user would try it: its first job, and the report."""
+    given = [*another_net(name), "image=coffee", "size=40", "schedule.steps=2"]
+    given += ["task.start_steps=2"] if "start_steps" in composed(name).task else []
+    point = points(name, *given)[0]
+    cfg = composed(name, *point)
+    choices = OmegaConf.to_container(cfg.hydra.runtime.choices)
+    plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    folder = tmp_path / "0"
+    (folder / ".hydra").mkdir(parents=True)
+    OmegaConf.save(plain, folder / ".hydra" / "config.yaml")
+    OmegaConf.save(OmegaConf.create(point), folder / ".hydra" / "overrides.yaml")
+    assert run(plain, folder, choices) is not None
+    assert json.loads((folder / "run.json").read_text())["status"] == "finished"
+    report(tmp_path)
+    assert (tmp_path / "index.html").is_file()
+    assert "report." not in caplog.text  # nothing of what nobody typed
+
+
+def test_figures_of_layers_that_one_family_has_take_those_of_any_other_net():
+    def layers(name: str, *overrides: str) -> str:
+        return composed(name, *overrides).hydra.sweeper.params.layer
+
+    assert layers("schuermeyer_fig3_8") == "block_9_add,block_4_add"
+    assert layers("schuermeyer_fig3_8", "net=vgg19") == "deep,middle"
+    assert layers("baust_fig4") == "conv3_block3_1_bn,conv5_block12_0_bn"
+    assert layers("mahendran_fig10", "net=shapes_vgg") == "shallow,middle,deep"
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_what_it_sets_is_in_its_first_job(name):
+    """But for the keys that it sweeps, nothing is overwritten afterwards."""
+    point = points(name)[0]
+    swept = {override.partition("=")[0] for override in point}
+    given = OmegaConf.to_container(OmegaConf.load(FOLDER / f"{name}.yaml"))
+    assert isinstance(given, dict)
+    job = OmegaConf.to_container(composed(name, *point), resolve=False)
+    for keys, value in leaves({k: v for k, v in given.items() if k not in ("defaults", "hydra")}):
+        if not swept & {".".join(keys[:n]) for n in range(1, len(keys) + 1)}:
+            found: Any = job
+            for key in keys:
+                found = found[key]
+            assert found == value, ".".join(keys)
+
+
+def leaves(node: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    if not isinstance(node, dict):
+        return [(path, node)]
+    return [found for k, v in node.items() for found in leaves(v, (*path, str(k)))]

@@ -74,4 +74,4 @@ def resume_arguments(argv: list[str]) -> list[str]:
     if others := [a for a in argv if not a.startswith("resume=")]:
         raise UserError(f"resume= takes the stored settings; leave out {' '.join(others)}")
     quoted = str(folder.resolve()).replace("\\", "\\\\").replace("'", "\\'")
-    return [f"resume='{quoted}'", f"hydra.run.dir='{quoted}'", "hydra.output_subdir=null"]
+    return [f"resume='{quoted}'", f"hydra.run.dir='{quoted}'"]

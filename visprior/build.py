@@ -3,6 +3,7 @@
 import inspect
 import re
 from importlib import import_module
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
@@ -11,6 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from visprior.errors import UserError, did_you_mean, one_line
+from visprior.trusted import trusted_modules
 
 _OURS = ("visprior.", "torch.nn.", "torch.optim.")  # torch.hub and torch.load run foreign code
 _NO_KEY = re.compile(r"got an unexpected keyword argument '(\w+)'")
@@ -25,7 +27,7 @@ def build(node: DictConfig, trust: Any = ()) -> Any:
     """
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise UserError(f"a part needs a _target_, got {node!r}")
-    allowed = (*_OURS, *(f"{t}." for t in trust))
+    allowed = (*_OURS, *(f"{name}." for name in trusted_modules(trust)))
     for target in _targets(OmegaConf.to_container(node, resolve=True)):
         _check(target, allowed)
     try:
@@ -48,12 +50,14 @@ def _check(target: str, allowed: tuple[str, ...]) -> None:
     """Refuse a target whose name, or what the name leads to, is not allowed or not there."""
     package = target.split(".", maxsplit=1)[0]
     if not target.startswith(allowed):
-        raise UserError(f"_target_={target} is not visprior's; trust=[{package}] allows it")
+        file = f"{package}.py"
+        entry = file if Path(file).is_file() else package
+        raise UserError(f"_target_={target} is not visprior's; trust=[{entry}] allows it")
     try:
         found = resolve_name(target)
     except (ImportError, AttributeError) as error:
         if isinstance(error, ModuleNotFoundError) and error.name == package:
-            hint = "; is its folder on PYTHONPATH?"
+            hint = f"; trust=[{package}.py] names a file, or its folder is put on PYTHONPATH"
             raise UserError(f"_target_={target}: no module '{package}'{hint}") from error
         if isinstance(error, AttributeError) and not _broken(target):
             raise UserError(f"_target_={target}: there is nothing of that name") from error

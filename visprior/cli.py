@@ -7,13 +7,12 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from visprior import sweep_folder
@@ -21,6 +20,7 @@ from visprior.arguments import prepare
 from visprior.config import config_dir, register
 from visprior.errors import RunFailed, UserError, choice, of_storage, one_line, shown, storage_line
 from visprior.explain import explain
+from visprior.first_check import Refused, job_to_run
 
 register()
 log = logging.getLogger("visprior")
@@ -45,10 +45,7 @@ def _job(cfg: DictConfig) -> float | None:
     if in_sweep:
         log.info(sweep_folder.headline(int(hydra_cfg.job.num), list(hydra_cfg.overrides.task)))
     try:
-        _check_trust(cfg, OmegaConf.to_container(hydra_cfg.overrides.task, resolve=False))
-        from visprior.experiment import run
-
-        return run(cfg, folder, choices=OmegaConf.to_container(hydra_cfg.runtime.choices))
+        return job_to_run(cfg, folder).run()
     except KeyboardInterrupt:
         raise KeyboardInterrupt(folder) from None
     except Exception as error:
@@ -59,13 +56,7 @@ def _job(cfg: DictConfig) -> float | None:
         return float("nan")
 
 
-def _check_trust(cfg: DictConfig, overrides: Any) -> None:
-    """Only who types the command may trust code; a YAML file may not trust itself."""
-    if cfg.trust and not any(o.lstrip("+").startswith("trust=") for o in overrides):
-        raise UserError(f"trust={list(cfg.trust)} stands in a file; give it on the command line")
-
-
-def _tell(error: Exception, folder: Path) -> int:
+def _tell(error: Exception, folder: Path | None = None) -> int:
     """Say why a job failed, on the terminal and in its log; returns the exit code."""
     if isinstance(error, UserError):
         log.error("visprior: error: %s", one_line(error))
@@ -88,6 +79,8 @@ def _guarded(command: Callable[[], object]) -> int:
     except BrokenPipeError:  # head or grep -q has read enough; what is left goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Refused as refused:
+        return _refuse(refused)
     except Exception as error:
         line = _line(error)
         if line is None or _wants_traceback:
@@ -95,6 +88,16 @@ def _guarded(command: Callable[[], object]) -> int:
         _say(f"error: {line}")
         return 1 if isinstance(error, RunFailed) else 2
     return max(_codes, default=0)
+
+
+def _refuse(refused: Refused) -> int:
+    """Say why a job was not begun, after what was said before; returns the exit code."""
+    if _wants_traceback:
+        raise refused.error
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+    for record in refused.said:
+        log.handle(record)
+    return _tell(refused.error)
 
 
 def _line(error: Exception) -> str | None:

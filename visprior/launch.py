@@ -32,12 +32,15 @@ def launch(
     start: str,
     cut: Callable,
     regularizers: dict[str, Regularizer],
-) -> Solution:
-    """Run the loop for these elements, or go on with it; its state and curves are recorded."""
+) -> Callable[[], Solution]:
+    """The loop for these elements, ready to run or to go on; its state and curves are recorded.
+
+    Whatever is wrong with its parts is found here, before anything is written.
+    """
     where = start if start in KINDS and start != "image" else _start_pictures(s, start, elements)
     problem = _problem(s, objective, elements, where, cut, regularizers)
     elements.settings = _settings(problem)
-    return _run(s, problem, elements)
+    return _ready(s, problem, elements)
 
 
 def launch_from(
@@ -47,21 +50,27 @@ def launch_from(
     elements: Elements,
     cut: Callable,
     regularizers: dict[str, Regularizer],
-) -> Solution:
+) -> Callable[[], Solution]:
     """The same from given values of the optimised variable, on the first stage's canvas."""
-    problem = _problem(s, objective, elements, Start(z), cut, regularizers)
-    return _run(s, problem, elements)
+    return _ready(s, _problem(s, objective, elements, Start(z), cut, regularizers), elements)
 
 
-def _run(s: Services, problem: Problem, elements: Elements) -> Solution:
+def _ready(s: Services, problem: Problem, elements: Elements) -> Callable[[], Solution]:
     with _threads(problem):
         solver = Solver(problem)
-        if not s.recorder.has_state:
-            _say_what_is_lost(s, problem.param, solver.lost)
-        _say_what_is_rescued(s, solver, elements)
-        moment = s.recorder.resume(s.device) or solver.first
+    if not s.recorder.has_state:
+        _say_what_is_lost(s, problem.param, solver.lost)
+    moment = s.recorder.resume(s.device) or solver.first
+    _say_what_is_rescued(s, solver, elements)
+    watch = s.recorder.watch(problem, elements.labels)
+
+    def run() -> Solution:
         s.recorder.describe(problem)
-        return solver.run(moment, s.recorder.watch(problem, elements.labels))
+        watch.begin()
+        with _threads(problem):
+            return solver.run(moment, watch)
+
+    return run
 
 
 def _problem(
@@ -136,7 +145,7 @@ def _start_pictures(s: Services, start: str, elements: Elements) -> Tensor | Non
     if start == "image":
         return elements.pictures
     try:
-        pictures = [p for _, p in s.pictures(results_in(start))]
+        pictures = s.all_of(results_in(start))
     except UserError as error:
         raise UserError(f"task.start: {error}; kinds of start: {', '.join(KINDS)}") from error
     if len(pictures) not in (1, len(elements.seeds)):

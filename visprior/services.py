@@ -17,6 +17,7 @@ from visprior.build import build
 from visprior.data.source import Pictures, Sample, open_data
 from visprior.errors import UserError, choice
 from visprior.loop.gradient import measure
+from visprior.many_pictures import load_found, load_readable, named_files
 from visprior.net.cut import Cut
 from visprior.net.representation import Layer, Representation
 from visprior.picture import find_pictures, load_picture, unique_label
@@ -139,31 +140,46 @@ class Services:
         taken: set[str] = set()
         return [unique_label(self.data.name(i), taken) for i in range(len(self.data))]
 
-    def classes(self) -> list[str] | None:
-        """The class of each of the pictures in `data`, where it tells."""
+    def _classes(self, numbers: list[int]) -> list[str] | None:
+        """The class of each of these pictures in `data`, where it tells."""
         if self.cfg.data is None or not self.data.classes:
             return None
-        labels = [self.data.label(i) for i in range(len(self.data))]
+        labels = [self.data.label(i) for i in numbers]
         return [self.data.classes[k] for k in labels if k is not None]
 
-    def pictures(self, spec: Any = None) -> list[tuple[str, Tensor]]:
+    def pictures(self) -> list[tuple[str, Tensor]]:
         """(label, (1, C, H, W)) of what `image` or `data` names, at the job's size."""
-        if spec is None and self.cfg.data is not None:
-            return [(n, self.data.load([i])) for i, n in enumerate(self._data_labels())]
-        spec = self.cfg.image if spec is None else spec
-        spec = spec if isinstance(spec, str) else list(spec)
-        found = find_pictures(spec)
-        return [(n, load_picture(p, self.size, self.net.channels)) for n, p in found]
+        return [(name, x) for _, name, x in self._numbered()]
+
+    def all_of(self, spec: str | list[str]) -> list[Tensor]:
+        """(1, C, H, W) of what a specification names, each of which must be readable."""
+        size, channels = self.size, self.net.channels
+        return [load_picture(path, size, channels) for _, path in find_pictures(spec)]
+
+    def _numbered(self) -> list[tuple[int, str, Tensor]]:
+        """Number, label and image of what `image` or `data` names, as far as it can be read."""
+        leave_out = self.recorder.leave_out
+        if self.cfg.data is not None:
+            return load_readable(self._data_labels(), lambda i: self.data.load([i]), leave_out)
+        spec = self.cfg.image if isinstance(self.cfg.image, str) else list(self.cfg.image)
+        found, named = find_pictures(spec), named_files(spec)
+        size, channels = self.size, self.net.channels
+        return load_readable(
+            [name for name, _ in found],
+            lambda i: load_found(found[i][1], named, size, channels),
+            leave_out,
+        )
 
     def targets(self) -> tuple[Tensor, Elements]:
         """The pictures (n, C, H, W), and a batch of every picture with every seed."""
-        named, seeds, classes = self.pictures(), self.seeds(), self.classes()
-        pictures = torch.cat([p for _, p in named])
+        found, seeds = self._numbered(), self.seeds()
+        classes = self._classes([i for i, _, _ in found])
+        pictures = torch.cat([x for _, _, x in found])
         return pictures, Elements(
-            labels=[label_of(n, seed, seeds) for n, _ in named for seed in seeds],
-            seeds=[seed for _ in named for seed in seeds],
+            labels=[label_of(name, seed, seeds) for _, name, _ in found for seed in seeds],
+            seeds=[seed for _ in found for seed in seeds],
             pictures=pictures.repeat_interleave(len(seeds), 0),
-            originals=[n for n, _ in named for _ in seeds],
+            originals=[name for _, name, _ in found for _ in seeds],
             classes=classes and [c for c in classes for _ in seeds],
         )
 

@@ -11,6 +11,9 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import InterpolationResolutionError
 
+from visprior.errors import UserError, shown
+from visprior.first_check import Refused
+
 started: list[Path] = []
 _swept: dict[str, int] = {}  # key -> how many values; empty in the processes of other launchers
 
@@ -22,7 +25,11 @@ class SweepFolder(Callback):
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs) -> None:
-        started.append(Path(config.hydra.sweep.dir))
+        folder = Path(config.hydra.sweep.dir)
+        if (folder / "run.json").is_file():
+            holds = f"'{shown(folder)}' holds a single run; choose another hydra.sweep.dir"
+            raise Refused(UserError(holds))
+        started.append(folder)
         params = config.hydra.sweeper.get("params") or {}
         with suppress(InterpolationResolutionError):  # the sweeper will say why
             _remember([*(f"{k}={v}" for k, v in params.items()), *config.hydra.overrides.task])

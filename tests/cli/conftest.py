@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,7 +162,7 @@ def own(outputs, monkeypatch):
     """A module of the user's, my_parts, beside the current folder; returns settings that use it."""
     Path("my_parts.py").write_text(PARTS)
     monkeypatch.syspath_prepend(str(Path.cwd()))
-    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()), prepend=os.pathsep)
     monkeypatch.delitem(sys.modules, "my_parts", raising=False)
 
     def own(name: str, **settings: object) -> list[str]:

@@ -38,7 +38,7 @@ BEFORE_THE_RUN = [
     ("resume=/nonexistent", "resume=/nonexistent: no run.json there, so no run of visprior"),
 ]  # fmt: skip
 
-IN_THE_RUN = [
+BEFORE_THE_FIRST_STEP = [
     ("+foo=1", "unknown key 'foo'; allowed: net, task"),
     ("+task.starr=1", "unknown key 'task.starr'; did you mean 'start'?"),
     ("layer=relu9_9", "no layer 'relu9_9'; did you mean 'relu5_4'"),
@@ -79,7 +79,8 @@ IN_THE_RUN = [
     ("task._target_=torch.hub.load", "_target_=torch.hub.load is not visprior's"),
     ("task._target_=visprior.cli.os.system", "_target_=visprior.cli.os.system leads out of"),
     ("task._target_=visprior.task.nope.No", "_target_=visprior.task.nope.No: there is nothing"),
-    ("task._target_=nopart.Mine trust=[nopart]", "_target_=nopart.Mine: no module 'nopart'; is"),
+    ("task._target_=nopart.Mine trust=[nopart]",
+     "_target_=nopart.Mine: no module 'nopart'; trust=[nopart.py] names a file"),
 ]  # fmt: skip
 
 
@@ -109,17 +110,76 @@ def test_a_mistake_that_is_noticed_before_anything_is_made(quick, outputs, args,
     assert not outputs.exists()
 
 
-@pytest.mark.parametrize(("args", "line"), IN_THE_RUN)
-def test_a_mistake_that_the_run_notices(quick, outputs, files, args, line):
+@pytest.mark.parametrize(("args", "line"), BEFORE_THE_FIRST_STEP)
+def test_a_mistake_that_only_the_parts_notice_leaves_no_folder_either(
+    quick, outputs, files, args, line
+):
     result = quick(*args.split())
     assert result.code == 2
     assert result.error.startswith(line)
-    (folder,) = {p.parent for p in outputs.rglob("visprior.log")}
-    assert result.error in (folder / "visprior.log").read_text()
-    for run in runs(outputs):
-        assert status(run)["status"] == "failed" and status(run)["reason"] == result.error
-        assert not list(run.glob("*.png"))
+    assert not outputs.exists()
     assert not Path("pwned").exists()
+
+
+OF_OTHER_TASKS = [
+    ("task=caricature task.start=nope", "task.start: image=nope is neither"),
+    ("task=statistics", "data= is missing"),
+    ("task=statistics data=. layer=relu9_9", "no layer 'relu9_9'"),
+    ("task=examples data=/nonexistent", "image=/nonexistent is neither"),
+    ("task=examples data=. task.count=2 channel=64", "channel=64 is out of range"),
+    ("task=examples net=shapes_vgg", "size=32: the statistics in "),
+    ("task=path channel=64 task.starts=[naive,tv]", "channel=64 is out of range"),
+    ("task=path channel=0 task.starts=[naive]", "a path needs two start images or more"),
+    ("task=path channel=0 task.starts=[naive,tv] +regularizer=l1 regularizer.l1.weight=-1",
+     "l1.weight must be >= 0, got -1"),
+    ("task=path channel=0 task.starts=[naive,tv] regularizer=alpha_norm",
+     "regularizer=alpha_norm changes the images after the step"),
+    ("task=maximization channel=[0,1] task.batch=1 task.start=nope", "task.start: image=nope is"),
+    ("task=maximization channel=[0,1] task.examples=2", "task.examples needs statistics of vgg19"),
+    ("task=maximization channel=[0,1] task.videos=.", "task.videos=.: no path.mp4"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("args", "line"), OF_OTHER_TASKS)
+def test_no_task_leaves_a_folder_for_a_mistake(quick, outputs, picture, args, line):
+    result = quick(*args.split())
+    assert result.code == 2
+    assert result.error.startswith(line)
+    assert not outputs.exists()
+
+
+def test_a_mistake_in_a_job_of_a_sweep_keeps_its_folder(quick, outputs):
+    result = quick("-m", "task.C=-1,1")
+    assert result.code == 1
+    failed, _ = runs(outputs)
+    assert status(failed)["status"] == "failed"
+    assert status(failed)["reason"] == "task.C must be >= 0, got -1"
+    assert "task.C must be >= 0, got -1" in (failed / "visprior.log").read_text()
+
+
+def test_what_is_said_while_a_job_is_checked_stands_in_its_log(quick, outputs):
+    line = "vgg19 has random weights (net.seed=0)"
+    assert line in quick().err
+    assert line in (runs(outputs)[0] / "visprior.log").read_text()
+    assert line in quick("task.start=nope").err
+
+
+def test_nothing_is_built_or_read_twice(quick, monkeypatch):
+    """The run goes on with the net, the pictures and the cuts that were checked."""
+    from visprior import picture
+    from visprior.net.representation import Representation
+
+    calls = []
+    for owner, name in ((picture, "read_image"), (Representation, "cut")):
+        original = getattr(owner, name)
+
+        def counted(*args, _original=original, _name=name, **kw):
+            calls.append(_name)
+            return _original(*args, **kw)
+
+        monkeypatch.setattr(owner, name, counted)
+    assert quick("metric.classify_with=null", "hydra.run.dir=../elsewhere").code == 0
+    assert sorted(calls) == ["cut", "read_image"]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")

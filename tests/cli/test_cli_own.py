@@ -1,9 +1,13 @@
 """The user's own YAML files and classes, and what happens when these are wrong."""
 
 import math
+import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 from imageio.v3 import imread
 
 from .conftest import runs, status
@@ -48,7 +52,98 @@ def test_a_file_may_not_trust_itself(quick, outputs):
 def test_own_class_without_trust(quick, own):
     result = quick(*own("Pull", weight=1), "trust=[]")
     assert result.code == 2
-    assert result.error == "_target_=my_parts.Pull is not visprior's; trust=[my_parts] allows it"
+    assert result.error == "_target_=my_parts.Pull is not visprior's; trust=[my_parts.py] allows it"
+
+
+PULL = ["+regularizer.mine._target_=pulls.Pull", "+regularizer.mine.weight=1"]
+
+
+@pytest.fixture
+def a_file(outputs, monkeypatch) -> Iterator[Path]:
+    """A file of the user's in a folder that Python does not search; it imports one beside it."""
+    folder = Path("code")
+    folder.mkdir()
+    (folder / "beside.py").write_text("GREY = 128\n")
+    (folder / "pulls.py").write_text(FILE)
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    yield folder / "pulls.py"
+    for name in ("pulls", "beside"):
+        sys.modules.pop(name, None)
+
+
+FILE = """
+from beside import GREY
+from torch import nn
+from visprior.regularizer.base import Regularizer
+
+
+class Pull(Regularizer):
+    def __init__(self, weight):
+        self.weight = weight
+
+    def energy(self, x, phi, t):
+        return self.weight * (x - GREY).square().flatten(1).mean(1)
+
+
+def make():
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+"""
+
+
+def test_trust_brings_a_file(quick, command, outputs, a_file):
+    assert quick(*PULL, f"trust=[{a_file}]").code == 0
+    (run,) = runs(outputs)
+    assert status(run)["stages"][0]["regularizers"][-1] == "mine"
+    sys.modules.pop("pulls")
+    own_net = ["net=python", "net.target=pulls:make", f"trust=[{a_file}]"]
+    assert command(*own_net, "layer='1'", "size=32", "schedule.steps=2").code == 0
+    sys.modules.pop("pulls")
+    listed = command("python", "net.target=pulls:make", f"trust=[{a_file}]", entry="layers")
+    assert listed.code == 0 and listed.out.count("\n") == 3
+
+
+def test_a_run_with_a_trusted_file_goes_on_from_another_folder(
+    quick, command, a_file, own, monkeypatch
+):
+    pull = [key.replace("regularizer.mine", "regularizer.pull") for key in PULL]
+    keys = [*own("Once", step=1, number=int(signal.SIGINT)), *pull]
+    assert quick(*keys, f"trust=[{a_file},my_parts]", "hydra.run.dir=mine").code == 130
+    sys.modules.pop("pulls")
+    monkeypatch.chdir("code")
+    assert command("resume=../mine").code == 0
+
+
+def test_a_trusted_file_that_is_of_no_use(quick, outputs, a_file):
+    def said(entry: str) -> str:
+        result = quick(*PULL, f"trust=[{entry}]")
+        assert result.code == 2 and not outputs.exists()
+        return result.error
+
+    assert said("code/pull.py") == (
+        "trust=[code/pull.py]: there is no such file; did you mean 'pulls.py'?"
+    )
+    Path("code/json.py").touch()
+    assert said("code/json.py") == (
+        "trust=[code/json.py]: there is another module 'json'; rename the file"
+    )
+    Path("code/my-parts.py").touch()
+    assert said("code/my-parts.py").endswith("cannot be the name of a module; rename the file")
+    for text, why in (
+        ("x = 1\ny = missing\n", "line 2: NameError: name 'missing' is not defined"),
+        ("import nothing_of_that_name\n", "line 1: ModuleNotFoundError: No module named"),
+        ("def f(:\n", "SyntaxError: invalid syntax (pulls.py, line 1)"),
+    ):
+        a_file.write_text(text)
+        assert said("code/pulls.py").startswith(f"trust=[code/pulls.py]: {why}")
+        assert "pulls" not in sys.modules
+
+
+def test_a_file_is_named_where_trust_is_missing(quick, outputs, a_file, monkeypatch):
+    monkeypatch.chdir("code")
+    assert quick(*PULL).error == (
+        "_target_=pulls.Pull is not visprior's; trust=[pulls.py] allows it"
+    )
 
 
 def test_values_that_an_own_class_refuses(quick, own):
@@ -62,14 +157,18 @@ def test_values_that_an_own_class_refuses(quick, own):
     assert absent.error == "_target_=my_parts.Pul: there is nothing of that name"
 
 
-def test_a_bug_keeps_its_traceback(quick, outputs, own):
-    for name, last in (("Bug", "RuntimeError: a bug of mine"), ("BrokenStart", "KeyError: ")):
-        result = quick(*own(name))
-        assert result.code == 1
-        assert "Traceback" in result.err and "my_parts.py" in result.err
-        assert result.err.splitlines()[-1].startswith(last)
-        assert "visprior: error" not in result.err
-        run = runs(outputs)[-1]
+@pytest.mark.parametrize(
+    ("name", "last", "folders"),
+    [("Bug", "RuntimeError: a bug of mine", 1), ("BrokenStart", "KeyError: ", 0)],
+)
+def test_a_bug_keeps_its_traceback(quick, outputs, own, name, last, folders):
+    result = quick(*own(name))
+    assert result.code == 1
+    assert "Traceback" in result.err and "my_parts.py" in result.err
+    assert result.err.splitlines()[-1].startswith(last)
+    assert "visprior: error" not in result.err
+    assert len(runs(outputs)) == folders
+    for run in runs(outputs):
         assert status(run)["status"] == "failed"
         assert last in (run / "visprior.log").read_text()
 

@@ -2,7 +2,7 @@
 
 import csv
 
-from .conftest import runs, status
+from .conftest import runs
 
 
 def rows(folder):
@@ -77,13 +77,45 @@ def test_the_same_command_goes_on(quick, outputs):
     assert [row["status"] for row in rows(outputs / "mine")] == ["finished"] * 3
 
 
-def test_other_settings_in_the_same_folder_are_not_skipped(quick, outputs):
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_takes_no_second_job(quick, outputs):
     folder = f"hydra.run.dir={outputs / 'mine'}"
     quick(folder)
-    result = quick(folder, "seed=1")
-    assert "already finished" not in result.err
-    assert status(outputs / "mine")["seed"] == 1
-    assert "already finished" in quick(folder, "seed=1", "record.every=2").err
+    before = contents(outputs)
+    result = quick(folder, "seed=1", "task.C=20")
+    assert result.code == 2
+    holds = f"'{outputs / 'mine'}' holds another job, of another seed, task; choose another folder"
+    assert result.error == holds
+    assert contents(outputs) == before
+    assert "already finished" in quick(folder, "record.every=2").err
+
+
+def test_a_folder_of_a_sweep_takes_no_second_job(quick, outputs):
+    into = [f"hydra.sweep.dir={outputs / 'mine'}", "hydra.sweep.subdir=${hydra.job.num}"]
+    quick("-m", "seed=0,1", *into)
+    job = outputs / "mine" / "1"
+    log = job / "visprior.log"
+    before = {path: data for path, data in contents(job).items() if path != log}
+    result = quick("-m", "seed=0,2", *into)
+    assert result.code == 1
+    assert f"visprior: error: '{job}' holds another job, of another seed;" in result.err
+    assert before == {path: data for path, data in contents(job).items() if path != log}
+    assert "already finished" in result.err  # the other job, which is the same
+
+
+def test_a_run_and_a_sweep_do_not_share_a_folder(quick, outputs):
+    run, sweep = outputs / "run", outputs / "sweep"
+    quick(f"hydra.run.dir={run}")
+    quick("-m", "seed=0", f"hydra.sweep.dir={sweep}")
+    before = contents(outputs)
+    into_sweep = quick(f"hydra.run.dir={sweep}")
+    assert into_sweep.error == f"'{sweep}' holds a sweep; choose another hydra.run.dir"
+    into_run = quick("-m", "seed=0", f"hydra.sweep.dir={run}")
+    assert into_run.error == f"'{run}' holds a single run; choose another hydra.sweep.dir"
+    assert contents(outputs) == before
 
 
 def test_visprior_report_builds_it_again(quick, command, outputs):

@@ -117,6 +117,24 @@ def test_a_sweep_has_the_weights_that_it_began_with(squeeze, published, outputs,
     assert (outputs / "mine" / "results.csv").read_text().count(",random,") == 2
 
 
+def test_auto_is_settled_by_itself_where_a_sweep_names_weights_too(squeeze, published, outputs):
+    published.keep()
+    assert squeeze("-m", "net.weights=random,auto").code == 0
+    assert [status(run)["weights"] for run in runs(outputs)] == ["random", "IMAGENET1K_V1"]
+
+
+def test_a_run_that_is_killed_as_it_goes_on_keeps_its_weights(squeeze, published, outputs, own):
+    """Before the net is there, run.json has what an earlier start has found."""
+    folder, once = outputs / "run", own("Once", step=1, number=int(signal.SIGINT))
+    words = [*once, f"hydra.run.dir={folder}"]
+    assert squeeze(*words).code == 130
+    published.keep()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("visprior.experiment.build", lambda *_: (_ for _ in ()).throw(SystemExit(9)))
+        assert squeeze(*words).code == 9
+    assert squeeze(*words).code == 0 and status(folder)["weights"] == "random"
+
+
 def test_a_book_says_it_under_every_picture(squeeze, outputs):
     result = squeeze("task=maximization", "channel=[0,1]", "task.batch=1")
     assert result.code == 0, result.err

@@ -132,7 +132,7 @@ CASES = {
     "tv": {"slope": tv_slope},
     "blur": {"blur": lambda p, k: gaussian(p, 0.7)},
     "blur_ramp": {"blur": fading},
-    "bilateral": {"blur": lambda p, k: bilateral(p, k) if k % 2 else p},
+    "bilateral": {"blur": lambda p, k: p if k % 2 else bilateral(p, k)},
 }
 
 

@@ -17,6 +17,7 @@ from visprior.regularizer.clip import Clip
 from visprior.regularizer.crop import Crop
 from visprior.regularizer.elastic import Elastic
 from visprior.regularizer.fluid import Fluid
+from visprior.regularizer.jitter import Jitter
 from visprior.regularizer.normalize import Normalize
 from visprior.regularizer.tv import TV, total_variation
 from visprior.schedule.schedule import Schedule
@@ -85,3 +86,12 @@ def test_without_octaves_there_is_one_picture(run_small):
     schedule = Schedule([{"steps": 2, "step_size": 1.0}])
     solution = run_small([SEED], {"crop": Crop()}, GD(), schedule)
     assert solution.canvas is None and solution.crop is None
+
+
+def test_jitter_shifts_the_crop_by_its_own_margin(run_small):
+    """Whatever their order: the network sees its input's size, and the canvas has no margin."""
+    schedule = Schedule([{"steps": 3, "step_size": 1.0, "scale": 1.25}])
+    for names in (["crop", "jitter"], ["jitter", "crop"]):
+        parts = {"crop": Crop(), "jitter": Jitter(T=4)}
+        solution = run_small([SEED], {name: parts[name] for name in names}, GD(), schedule)
+        assert solution.canvas.shape[-2:] == (30, 30) and solution.crop.shape[-2:] == (24, 24)

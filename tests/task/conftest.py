@@ -78,7 +78,13 @@ class NoRecord:
         pass
 
     def watch(self, problem, labels):
-        return None
+        return self
+
+    def begin(self):
+        pass
+
+    def step(self, moment, solver):
+        return False
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ PARTS = {"task": "maximization", "net": "shapes_vgg"}
 def book(compose_job, tmp_path):
     """Make a book; returns its folder and metrics."""
 
-    def book(*overrides):
-        run(compose_job(*overrides), tmp_path / "book", PARTS)
-        return tmp_path / "book", read_json(tmp_path / "book" / "metrics.json")
+    def book(*overrides, folder="book"):
+        run(compose_job(*overrides), tmp_path / folder, PARTS)
+        return tmp_path / folder, read_json(tmp_path / folder / "metrics.json")
 
     return book
 
@@ -142,4 +142,4 @@ def test_a_video_of_a_path_stands_beside_its_channel(book, compose_job, tmp_path
     assert copy == (tmp_path / "paths" / "channel0" / "path.mp4").read_bytes()
     assert "mp4" not in (folder / "relu2_1" / "index.html").read_text()
     with pytest.raises(UserError, match=r"no path\.mp4 of task=path net=shapes_vgg"):
-        book(*KEYS, "layer=[relu1_1]", "channel=0", f"task.videos={folder}")
+        book(*KEYS, "layer=[relu1_1]", "channel=0", f"task.videos={folder}", folder="none")

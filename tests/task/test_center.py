@@ -37,7 +37,7 @@ def test_start_and_margins_have_the_centre(plain, compose_job, tmp_path, no_reco
     s = Services(compose_job(*plain, *keys, key), tmp_path, no_record)
     phi0 = s.features(s.cut(["0"]), torch.full((1, 3, 48, 48), 200.0), "0")
     parts, objective = s.regularizers(s.layer("0")), FeatureDistance("0", phi0, None, 1.0)
-    solution = launch(s, objective, Elements(["a"], [0]), "mean", s.cut(["0"]), parts)
+    solution = launch(s, objective, Elements(["a"], [0]), "mean", s.cut(["0"]), parts)()
     assert solution.moment is not None
     torch.testing.assert_close(solution.moment.z, torch.full((1, 3, 56, 56), float(colour)))
 

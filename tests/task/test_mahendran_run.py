@@ -77,7 +77,7 @@ def test_a_whole_run(compose_job, tmp_path, caplog, no_record):
     phi0 = s.features(cut, x0, "relu2_1")
     regularizers = s.regularizers(s.layer("relu2_1"))
     objective = FeatureDistance("relu2_1", phi0, None, C)
-    ours = launch(s, objective, Elements(["a"], [SEED]), "noise", cut, regularizers)
+    ours = launch(s, objective, Elements(["a"], [SEED]), "noise", cut, regularizers)()
 
     mean = torch.tensor(s.net.center)[:, None, None]
     start = noise([SEED], (SIZE + T - 1, SIZE + T - 1), list(s.net.center)).float() - mean

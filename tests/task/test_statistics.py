@@ -10,7 +10,7 @@ from PIL import Image
 import visprior
 from visprior.build import build
 from visprior.data.source import Folder
-from visprior.errors import UserError
+from visprior.errors import RunFailed, UserError
 from visprior.net.redirect import RedirectedReLU
 from visprior.picture import find_pictures, load_picture
 from visprior.record.statistics import NAME, load_statistics
@@ -73,6 +73,25 @@ def test_an_interrupted_pass_goes_on(go, tiny, photographs, monkeypatch):
     assert (whole / NAME).read_bytes() == (halves / NAME).read_bytes()
 
 
+def test_what_was_left_out_is_known_after_an_interruption(go, tiny, photographs, monkeypatch):
+    (Path(photographs) / "p1.png").write_text("no picture")
+    keys = [*tiny, DEEP, f"data={photographs}", "micro_batch=2"]
+    load = Folder.load
+
+    def stop_at_4(self, indices):
+        if 4 in indices:
+            raise KeyboardInterrupt
+        return load(self, indices)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "load", stop_at_4)
+        with pytest.raises(KeyboardInterrupt):
+            go("statistics", *keys)
+    with pytest.raises(RunFailed, match=r"^p1: image '.*p1\.png' cannot be read"):
+        go("statistics", *keys)
+    assert load_statistics(Path(photographs).parent / "run")[0].count == 6
+
+
 def test_maximization_takes_M_from_the_file(go, tiny, photographs):
     """As if the number had been given; measured on the built-in photographs it is another."""
     folder, _ = go("statistics", *tiny, DEEP, f"data={photographs}", folder="stats")
@@ -90,17 +109,18 @@ def test_maximization_takes_M_from_the_file(go, tiny, photographs):
 def test_statistics_of_something_else_are_refused(go, tiny, photographs, tmp_path):
     folder, _ = go("statistics", *tiny, DEEP, f"data={photographs}", folder="stats")
     keys = [*tiny, "channel=1", "schedule.steps=2"]
-    for more, message in (
+    cases = (
         ([DEEP, "net.target=tiny_nets:other", f"task.statistics={folder}"], "other weights"),
         ([DEEP, "net.scale=100", f"task.statistics={folder}"], "other weights"),
         (["layer='1'", f"task.statistics={folder}"], "no statistics of layer=1"),
         ([DEEP, f"task.statistics={tmp_path}"], "there is no"),
-    ):
+    )
+    for i, (more, message) in enumerate(cases):
         with pytest.raises(UserError, match=message):
-            go("maximization", *keys, *more)
+            go("maximization", *keys, *more, folder=f"case{i}")
     (folder / NAME).write_bytes((folder / NAME).read_bytes()[:100])
     with pytest.raises(UserError, match="holds no statistics"):
-        go("maximization", *keys, DEEP, f"task.statistics={folder}")
+        go("maximization", *keys, DEEP, f"task.statistics={folder}", folder="damaged")
     with pytest.raises(UserError, match="data= is missing"):
         go("statistics", *tiny, DEEP)
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from visprior.data.shapes10 import Shapes10
 from visprior.errors import UserError, choice
-from visprior.picture import SUFFIXES, find_pictures, load_picture
+from visprior.many_pictures import load_found, named_files
+from visprior.picture import SUFFIXES, find_pictures
 from visprior.streams import generator
 
 SHAPES10 = "shapes10"
@@ -25,7 +26,7 @@ class Pictures(Protocol):
     def __len__(self) -> int: ...
     def name(self, i: int) -> str: ...
     def label(self, i: int) -> int | None: ...
-    def load(self, indices: Sequence[int]) -> Tensor: ...  # (n, C, H, W) float32, grey levels
+    def load(self, indices: Sequence[int]) -> Tensor: ...  # (n, C, H, W) float32; or Unreadable
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,16 @@ class Folder:
     def __init__(self, spec: Any, sample: Sample, size: tuple[int, int], channels: int) -> None:
         self.size, self.channels = size, channels
         root = Path(str(spec)).expanduser()
+        self._named: set[Path] = set()
         tree = _tree(root) if isinstance(spec, str) and root.is_dir() else {}
         self.classes = list(tree)
         if tree:
             files = [(f"{name}/{p.name}", p) for name in tree for p in tree[name]]
             labels = [k for k, name in enumerate(tree) for _ in tree[name]]
         else:
-            files = find_pictures(spec if isinstance(spec, str) else list(spec))
+            spec = spec if isinstance(spec, str) else list(spec)
+            files = find_pictures(spec)
+            self._named = named_files(spec)
             labels = [None] * len(files)
         kept = _chosen(labels, sample, len(tree))
         self._files = [files[i] for i in kept]
@@ -83,8 +87,8 @@ class Folder:
 
     def load(self, indices: Sequence[int]) -> Tensor:
         """(n, C, H, W), resized as `image`s are."""
-        paths = [self._files[i][1] for i in indices]
-        return torch.cat([load_picture(p, self.size, self.channels) for p in paths])
+        size, channels, named = self.size, self.channels, self._named
+        return torch.cat([load_found(self._files[i][1], named, size, channels) for i in indices])
 
 
 def _tree(root: Path) -> dict[str, list[Path]]:

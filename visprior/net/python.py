@@ -23,7 +23,8 @@ class PythonNet(Representation):
     """net=python net.target=package.module:function net.weights=FILE.
 
     The function (or class) is called without arguments and returns an nn.Module. Its module is
-    imported, that is, run, with the current folder on the path: only name code you trust.
+    imported, that is, run, with the current folder on the path: only name code you trust. Where
+    the module is a file in another folder, trust=[FOLDER/module.py] brings it.
 
     Layers are the dotted names of modules, in the order in which they finish. A module that is
     called several times stands for its first call (as in torchvision's node names). Of a tuple or

@@ -67,7 +67,7 @@ class Recorder:
             "seed": cfg.seed,
             "seconds": self.seconds_before,
             "config_hash": digest,
-            "overrides": self._overrides(),
+            "overrides": [],
             "versions": _versions(),
         }
 
@@ -93,6 +93,11 @@ class Recorder:
         """Say something that the user should know, and keep it in run.json."""
         log.warning(line)
         self.warnings.append(line)
+
+    def leave_out(self, name: str, why: str) -> None:
+        """A picture is passed over; the others are computed, and the run counts as failed."""
+        self.warn(f"{why}; it is left out")
+        self.failures[name] = why
 
     def know(self, net: Representation) -> None:
         """Note what the job's words come to: the layers' names, the weights (which may download).
@@ -128,6 +133,7 @@ class Recorder:
     def running(self) -> Iterator[None]:
         """run.json before anything is computed, and of whatever ends what is done within."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.run["overrides"] = self._overrides()
         self.write_run()
         try:
             yield
@@ -178,7 +184,7 @@ class Recorder:
             log.info("%s: %s, on %s", where, what, device)
 
     def watch(self, problem: Problem, labels: list[str]) -> LoopWatch:
-        """What looks on while the loop runs."""
+        """What looks on while the loop runs. Errors: UserError for keys of `record`."""
         self.batch = len(labels)
         self.labels = labels
         record = self.cfg.record
@@ -242,7 +248,7 @@ class Recorder:
             self.save(solution.moment)  # first, should the user lose patience
         if self.keeps_tensors:
             save_state(self.folder / "preimages.safetensors", {"x": solution.x}, {})
-        self.failures = {elements.labels[b]: why for b, why in solution.failures.items()}
+        self.failures |= {elements.labels[b]: why for b, why in solution.failures.items()}
         self.mark(rows)
         stretch, weights = self.cfg.record.stretch, self.run["weights"]
         summary = write_results(self.folder, solution, elements, rows, stretch, weights)

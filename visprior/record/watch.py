@@ -79,9 +79,13 @@ class LoopWatch:
         self.snapshots = set(snapshots)
         self.save = save
         self.snapshot = snapshot
-        self.saved = time.perf_counter()
         self.bar = bar
-        self.bar.begin(problem.steps, done)
+        self.steps, self.done = problem.steps, done
+
+    def begin(self) -> None:
+        """The loop starts."""
+        self.saved = time.perf_counter()
+        self.bar.begin(self.steps, self.done)
 
     def step(self, moment: Moment, solver: Solver) -> bool:
         """True when every image is frozen."""

@@ -11,14 +11,16 @@ from visprior.task.examples import Examples
 Row = dict[str, Any]
 
 
-def add_examples(part: Services, rows: list[Row], count: int, statistics: str | None) -> None:
-    """To each row the pictures that excite its channel most, from statistics: what it sees of them.
-
-    Errors: UserError when there are no statistics.
-    """
+def check_examples(part: Services, count: int, statistics: str | None) -> None:
+    """Errors: UserError when there are no statistics to take examples from, or they do not fit."""
     if statistics is None and part.net.statistics is None:
         way = "measure them first: task=statistics, then task.statistics=FOLDER"
         raise UserError(f"task.examples needs statistics of {part.net.name}; {way}")
+    Examples(count, statistics).prepare(part)
+
+
+def add_examples(part: Services, rows: list[Row], count: int, statistics: str | None) -> None:
+    """To each row the pictures that excite its channel most: what it sees of them."""
     found = Examples(count, statistics).patches(part)
     each = len(rows) // len(found)  # seeds of one channel stand in a row
     for b, row in enumerate(rows):

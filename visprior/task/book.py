@@ -1,7 +1,8 @@
 """A channel book: the maximizations of many channels and layers, in batches that fit in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from visprior.record.files import read_json
 from visprior.record.measured import say, write_measured
 from visprior.schedule.schedule import Schedule
 from visprior.services import Services
-from visprior.task.beside import add_examples, add_videos, find_videos
+from visprior.task.beside import add_examples, add_videos, check_examples, find_videos
 from visprior.task.direction import chosen_channels
 
 PIXELS = 2**22  # of the images of one batch, all together: about 0.5 GB with the optimiser's state
@@ -29,8 +30,8 @@ class Maximizes(Protocol):
     statistics: str | None
     videos: str | None
 
-    def alone(self, s: Services) -> float:
-        """Maximize one layer's channels in one batch."""
+    def alone(self, s: Services) -> Callable[[], float]:
+        """What maximizes one layer's channels in one batch."""
         ...
 
 
@@ -41,6 +42,15 @@ class Chapter:
     layer: str
     folder: str
     batches: list[list[int]]
+
+
+@dataclass
+class Batch:
+    """A batch of a chapter: its part of the run, and what computes it unless it is finished."""
+
+    chapter: Chapter
+    part: Services
+    compute: Callable[[], float] | None
 
 
 def chapters(s: Services, batch: int | str) -> list[Chapter]:
@@ -64,8 +74,27 @@ def chapters(s: Services, batch: int | str) -> list[Chapter]:
     return found
 
 
-def write_book(task: Maximizes, s: Services, plan: Sequence[Chapter]) -> float:
-    """Maximize everything in the plan; the mean activation. What is finished is not done again.
+def prepare_book(task: Maximizes, s: Services, plan: Sequence[Chapter]) -> Callable[[], float]:
+    """What maximizes everything in the plan and gives the mean activation.
+
+    The first batch is prepared here, and what stands beside it is looked for. Errors: UserError.
+    """
+    videos = find_videos(s, task.videos)
+    batches = _batches(task, s, plan)
+    first = next(batches)
+    if task.examples:
+        check_examples(first.part, task.examples, task.statistics)
+    return lambda: _write_book(task, s, plan, chain([first], batches), videos)
+
+
+def _write_book(
+    task: Maximizes,
+    s: Services,
+    plan: Sequence[Chapter],
+    parts: Iterator[Batch],
+    videos: dict[tuple[str, str], Path],
+) -> float:
+    """Maximize batch by batch. What is finished is not done again.
 
     The pages are written after every batch, so that they can be looked at while the rest runs.
     """
@@ -73,13 +102,13 @@ def write_book(task: Maximizes, s: Services, plan: Sequence[Chapter]) -> float:
     s.recorder.bar.total = _steps(s) * batches
     images = sum(len(b) for chapter in plan for b in chapter.batches) * len(s.seeds())
     s.recorder.announce(f"{images} images in {batches} batches of {_steps(s)} steps", s.device)
-    videos = find_videos(s, task.videos)
     rows: list[dict[str, Any]] = []
     strips: list[dict[str, Any]] = []
-    for chapter in plan:
+    for chapter, group in groupby(parts, lambda batch: batch.chapter):
         own: list[dict[str, Any]] = []
-        for part in _parts(s, chapter):
-            own += _batch(task, part, chapter, videos)
+        for batch in group:
+            part = batch.part
+            own += _rows(task, batch, videos)
             title = (
                 f"{s.recorder.net_words}, {s.net.called(chapter.layer)}: what excites its channels"
             )
@@ -100,21 +129,25 @@ def _steps(s: Services) -> int:
     return sum(stage.steps for stage in schedule.stages(s.recorder.task))
 
 
-def _parts(s: Services, chapter: Chapter) -> Iterator[Services]:
-    for batch in chapter.batches:
-        keys = {"layer": chapter.layer, "channel": batch}
-        yield s.part(f"{chapter.folder}/{batch[0]:04d}", keys)
+def _batches(task: Maximizes, s: Services, plan: Sequence[Chapter]) -> Iterator[Batch]:
+    """The batches in their order, each prepared when it is asked for."""
+    for chapter in plan:
+        for channels in chapter.batches:
+            keys = {"layer": chapter.layer, "channel": channels}
+            part = s.part(f"{chapter.folder}/{channels[0]:04d}", keys)
+            yield Batch(chapter, part, None if part.recorder.finished else task.alone(part))
 
 
-def _batch(
-    task: Maximizes, part: Services, chapter: Chapter, videos: dict[tuple[str, str], Path]
+def _rows(
+    task: Maximizes, batch: Batch, videos: dict[tuple[str, str], Path]
 ) -> list[dict[str, Any]]:
     """Maximize one batch unless an earlier start has; its rows, files relative to the layer's."""
-    if part.recorder.finished:
+    part, chapter = batch.part, batch.chapter
+    if batch.compute is None:
         part.recorder.bar.pass_over(_steps(part))
     else:
         with part.recorder.running():
-            task.alone(part)
+            batch.compute()
             part.recorder.finish(part.device)
     base = part.folder.name
     rows = read_json(part.folder / "metrics.json")["images"]

@@ -1,5 +1,6 @@
 """Caricature: a picture with what it excites exaggerated."""
 
+from collections.abc import Callable
 from typing import Any
 
 from omegaconf import DictConfig
@@ -29,8 +30,8 @@ class Caricature:
         """The root keys that matter here, besides those that always do."""
         return LOOP | CLASSES | kernel_keys(cfg) | picture_keys(cfg)
 
-    def run(self, s: Services) -> float:
-        """The mean likeness <Phi, Phi0> / ||Phi0||^2; 1 is the picture itself."""
+    def prepare(self, s: Services) -> Callable[[], float]:
+        """What gives the mean likeness <Phi, Phi0> / ||Phi0||^2; 1 is the picture itself."""
         layer, name = s.layer(s.cfg.layer), s.cfg.layer
         pictures, elements = s.targets()
         seeds = len(elements.seeds) // len(pictures)
@@ -39,9 +40,14 @@ class Caricature:
         target = s.features(cut, pictures, name).repeat_interleave(seeds, 0)
         objective = Likeness(name, target, self.C)
         panel = Panel(s, elements)
-        solution = launch(s, objective, elements, self.start, cut, regularizers)
-        likeness = measure(s, objective, solution.x, cut)
-        rows = activation_rows(s, solution, elements, likeness)
-        crop_rows(s, solution, objective, cut, rows, "likeness")
-        panel.add(rows, s.saved(solution.x))
-        return s.recorder.results(solution, elements, rows, "likeness")
+        loop = launch(s, objective, elements, self.start, cut, regularizers)
+
+        def run() -> float:
+            solution = loop()
+            likeness = measure(s, objective, solution.x, cut)
+            rows = activation_rows(s, solution, elements, likeness)
+            crop_rows(s, solution, objective, cut, rows, "likeness")
+            panel.add(rows, s.saved(solution.x))
+            return s.recorder.results(solution, elements, rows, "likeness")
+
+        return run

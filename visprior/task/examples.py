@@ -1,5 +1,6 @@
 """The pictures of a data set that excite a channel most, with what the channel sees of them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from visprior.task.direction import chosen_channels
 from visprior.task.gather import gather
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right in pixels, half open
+# The table of a layer, the pictures it numbers, and where both are from.
+Ranking = tuple[ChannelTable, Pictures, Statistics]
 
 LEAST = 160  # side at which a picture is drawn, pixels
 SHOWS = ["boxed", "patch"]
@@ -52,11 +55,17 @@ class Examples:
         own = self.statistics is None and cfg.data is not None
         return {"data", "channel"} | ({"sample"} if own else set())
 
-    def run(self, s: Services) -> float:
-        """The mean response of all examples shown."""
-        table, pictures, found = self._ranked(s)
+    def prepare(self, s: Services) -> Callable[[], float]:
+        """What gives the mean response of all examples shown."""
+        ranking = self._ranking(s)
         layer = s.layer(s.cfg.layer)
         channels, labels = chosen_channels(s, layer, self.count)
+        return lambda: self._write(s, layer, channels, labels, ranking())
+
+    def _write(
+        self, s: Services, layer: Layer, channels: list[int], labels: list[str], ranking: Ranking
+    ) -> float:
+        table, pictures, found = ranking
         drawn = self._drawn(s, layer, table, pictures, list(zip(channels, labels, strict=True)))
         rows = [row for of_channel in drawn for row in of_channel]
         s.recorder.mark(rows)
@@ -69,22 +78,24 @@ class Examples:
 
     def patches(self, s: Services) -> list[list[str]]:
         """Draw the examples of every channel chosen; the files of what it sees, best first."""
-        table, pictures, _ = self._ranked(s)
+        table, pictures, _ = self._ranking(s)()
         layer = s.layer(s.cfg.layer)
         channels, labels = chosen_channels(s, layer, self.count)
         drawn = self._drawn(s, layer, table, pictures, list(zip(channels, labels, strict=True)))
         return [[row["patch"] or row["file"] for row in rows] for rows in drawn]
 
-    def _ranked(self, s: Services) -> tuple[ChannelTable, Pictures, Statistics]:
-        """The table of the layer, the pictures it numbers, and where both are from."""
+    def _ranking(self, s: Services) -> Callable[[], Ranking]:
+        """From the statistics there are, or those that a pass over `data` will give."""
         path = self.statistics or (s.net.statistics if s.cfg.data is None else None)
         if path is None:
-            found = gather(s, [str(s.cfg.layer)], self.k)
-            save_statistics(s.folder / NAME, found)
-            return found.tables[str(s.cfg.layer)], s.data, found
+            pending = gather(s, [str(s.cfg.layer)], self.k)
+            return lambda: self._measured(s, pending())
         found, file = load_statistics(path)
         if s.cfg.size is None:
             s.use_size(found.size)
+        elif list(s.size) != list(found.size):
+            made = "x".join(str(n) for n in found.size)
+            raise UserError(f"size={s.cfg.size}: the statistics in '{file}' are of {made}")
         table = found.table(s.layer(s.cfg.layer), s.cut([s.cfg.layer]), file)
         if table.image.shape[1] < self.k:
             raise UserError(f"'{file}' has {table.image.shape[1]} examples a channel; set task.k")
@@ -93,7 +104,12 @@ class Examples:
         for number, name in found.names.items():
             if int(number) >= len(pictures) or pictures.name(int(number)) != name:
                 raise UserError(f"data={data} has changed: picture {number} was '{name}'")
-        return table, pictures, found
+        return lambda: (table, pictures, found)
+
+    @staticmethod
+    def _measured(s: Services, found: Statistics) -> Ranking:
+        save_statistics(s.folder / NAME, found)
+        return found.tables[str(s.cfg.layer)], s.data, found
 
     def _drawn(
         self,

@@ -1,6 +1,8 @@
 """A pass of the net over many pictures that gathers what every channel does."""
 
+import json
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -9,10 +11,12 @@ from torch import Tensor, nn
 
 from visprior.data.source import Pictures
 from visprior.errors import UserError
+from visprior.many_pictures import Unreadable
 from visprior.meter import Meter
 from visprior.metric.channels import ChannelStatistics, ChannelTable
 from visprior.metric.colour import ColourStatistics
 from visprior.net.fingerprint import fingerprint
+from visprior.net.representation import Layer
 from visprior.record.state import digest_path, load_state, save_state
 from visprior.record.statistics import Statistics
 from visprior.services import Services
@@ -25,20 +29,30 @@ _COLOUR = ".colour"  # beside the layers of a saved state; no layer has this nam
 Parts = dict[str, ChannelStatistics | ColourStatistics]
 
 
-def gather(s: Services, names: list[str], k: int) -> Statistics:
-    """Statistics of these layers and of the colours on the job's data, k examples a channel.
+def gather(s: Services, names: list[str], k: int) -> Callable[[], Statistics]:
+    """What gives statistics of these layers and of the colours on the job's data.
 
-    It goes on with what an earlier start of the run left. Errors: UserError.
+    k: examples a channel. It goes on with what an earlier start of the run left.
+    Errors: UserError for layers or data, here, before anything is written.
     """
     if not isinstance(k, int) or k < 1:
         raise UserError(f"task.k must be a number >= 1, got {k}")
     pictures, cut = s.data, s.cut(names)
     layers = {name: s.layer(name) for name in names}
+    return lambda: _gathered(s, pictures, cut, layers, k)
+
+
+def _gathered(
+    s: Services, pictures: Pictures, cut: nn.Module, layers: dict[str, Layer], k: int
+) -> Statistics:
     parts = {
         name: ChannelStatistics(layer.shape[axis_of(layer)], k) for name, layer in layers.items()
     }
     colour = ColourStatistics(s.net.channels)
     _pass(s, pictures, cut, parts, colour)
+    count = len(pictures) - len(s.recorder.failures)
+    if not count:
+        raise UserError(f"none of {len(pictures)} pictures can be read")
     tables = {name: part.table() for name, part in parts.items()}
     for name, table in tables.items():
         if not bool(torch.isfinite(table.mean).all()):
@@ -48,7 +62,7 @@ def gather(s: Services, names: list[str], k: int) -> Statistics:
         size=list(s.size),
         data=_lasting(s.cfg.data),
         sample=dict(s.cfg.sample),
-        count=len(pictures),
+        count=count,
         layers={n: {"node": x.node, "shape": list(x.shape)} for n, x in layers.items()},
         weights=fingerprint(cut),
         names=_names(pictures, tables),
@@ -67,27 +81,29 @@ def _pass(
     """Show all pictures to the net; what was gathered is saved now and then, and on Ctrl-C."""
     parts: Parts = {**layers, _COLOUR: colour}
     state = s.folder / "state.safetensors"
-    first = _go_on(state, parts) if s.recorder.goes_on else 0
+    first = _go_on(state, parts, s.recorder.failures) if s.recorder.goes_on else 0
     step, saved = s.micro_batch(BATCH), time.perf_counter()
     kept = first, _tensors(parts)
     meter = Meter(len(pictures), "picture", done=first)
     try:
         while first < len(pictures):
             indices = range(first, min(first + step, len(pictures)))
-            loaded = pictures.load(indices)
-            with torch.no_grad():
-                phi = cut(s.to_device(loaded))
-            for name, part in layers.items():
-                part.add(by_position(phi[name]), first)
-            colour.add(loaded)
+            for number, loaded in _read(s, pictures, indices):
+                with torch.no_grad():
+                    phi = cut(s.to_device(loaded))
+                for name, part in layers.items():
+                    part.add(by_position(phi[name]), number)
+                colour.add(loaded)
             first = indices.stop
             kept = first, _tensors(parts)
             meter.add(len(indices))
             if time.perf_counter() - saved > s.cfg.record.save_seconds:
-                _save(state, *kept)
+                _save(state, *kept, s.recorder.failures)
                 saved = time.perf_counter()
     except KeyboardInterrupt:
-        _save(state, *kept)  # without the batch that some layers may have seen already
+        _save(
+            state, *kept, s.recorder.failures
+        )  # without the batch that some layers may have seen already
         raise
     finally:
         meter.close()
@@ -99,15 +115,29 @@ def _tensors(parts: Parts) -> dict[str, Tensor]:
     return {f"{name}/{k}": t for name, part in parts.items() for k, t in part.state().items()}
 
 
-def _save(path: Path, first: int, tensors: dict[str, Tensor]) -> None:
-    save_state(path, tensors, {"step": str(first)})
+def _read(s: Services, pictures: Pictures, indices: range) -> Iterator[tuple[int, Tensor]]:
+    """Pictures in a row, with the number of the first; those that cannot be read are left out."""
+    try:
+        yield indices.start, pictures.load(indices)
+    except Unreadable as error:
+        if len(indices) == 1:
+            s.recorder.leave_out(pictures.name(indices.start), str(error))
+            return
+        middle = len(indices) // 2
+        yield from _read(s, pictures, indices[:middle])
+        yield from _read(s, pictures, indices[middle:])
 
 
-def _go_on(path: Path, parts: Parts) -> int:
-    """Take up a saved state, if there is one; the number of pictures it has seen."""
+def _save(path: Path, first: int, tensors: dict[str, Tensor], left_out: dict[str, str]) -> None:
+    save_state(path, tensors, {"step": str(first), "left_out": json.dumps(left_out)})
+
+
+def _go_on(path: Path, parts: Parts, left_out: dict[str, str]) -> int:
+    """Take up a saved state, if there is one; the number of pictures it has passed."""
     if not path.is_file():
         return 0
     tensors, meta = load_state(path)
+    left_out |= json.loads(meta["left_out"])
     for name, part in parts.items():
         own = {k.rpartition("/")[2]: t for k, t in tensors.items() if k.rpartition("/")[0] == name}
         part.load(own)

@@ -1,5 +1,6 @@
 """Inversion: an image with the features of another one."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -53,8 +54,8 @@ class Inversion:
         """The root keys that matter here, besides those that always do."""
         return LOOP | CLASSES | kernel_keys(cfg) | picture_keys(cfg) | {"metric"}
 
-    def run(self, s: Services) -> float:
-        """The mean normalised feature error over the images."""
+    def prepare(self, s: Services) -> Callable[[], float]:
+        """What gives the mean normalised feature error over the images."""
         layer = s.layer(s.cfg.layer)
         name = s.cfg.layer
         pictures, elements = s.targets()
@@ -70,15 +71,20 @@ class Inversion:
         elements.drawings = s.net.drawings(target)
         objective = FeatureDistance(name, target, mask, C, self.p)
         panel, others = Panel(s, elements), OtherErrors(s, elements)
-        solution = launch(s, objective, elements, self.start, cut, regularizers)
-        error = measure(s, objective, solution.x, cut)
-        rows = inversion_rows(s, solution, elements, error)
-        crop_rows(s, solution, objective, cut, rows, "error")
-        panel.add(rows, s.saved(solution.x))
-        others.add(rows, solution.x)
-        if self.window:
-            self._box(s, layer, target, solution.x, rows)
-        return s.recorder.results(solution, elements, rows, "error")
+        loop = launch(s, objective, elements, self.start, cut, regularizers)
+
+        def run() -> float:
+            solution = loop()
+            error = measure(s, objective, solution.x, cut)
+            rows = inversion_rows(s, solution, elements, error)
+            crop_rows(s, solution, objective, cut, rows, "error")
+            panel.add(rows, s.saved(solution.x))
+            others.add(rows, solution.x)
+            if self.window:
+                self._box(s, layer, target, solution.x, rows)
+            return s.recorder.results(solution, elements, rows, "error")
+
+        return run
 
     def mask(self, phi: Tensor) -> Tensor | None:
         """M, broadcastable to the features: selected channels times the central window."""

@@ -1,6 +1,7 @@
 """Activation maximization: an image that excites a part of a layer most."""
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -12,7 +13,7 @@ from visprior.launch import launch
 from visprior.loop.problem import Solution
 from visprior.net.representation import Layer
 from visprior.services import Elements, Services
-from visprior.task.book import chapters, write_book
+from visprior.task.book import chapters, prepare_book
 from visprior.task.classify import Panel
 from visprior.task.direction import (
     axis_of,
@@ -95,8 +96,8 @@ class Maximization:
             keys |= {"data"}
         return keys if self.terms else keys | {"channel"}
 
-    def run(self, s: Services) -> float:
-        """The mean activation over the images.
+    def prepare(self, s: Services) -> Callable[[], float]:
+        """What gives the mean activation over the images.
 
         Several layers, more images than fit, and what stands beside a channel in a book: a book.
         """
@@ -104,13 +105,13 @@ class Maximization:
             plan = chapters(s, self.batch)
             several = isinstance(s.cfg.layer, ListConfig) or len(plan[0].batches) > 1
             if several or self.examples or self.videos:
-                return write_book(self, s, plan)
+                return prepare_book(self, s, plan)
         elif self.examples or self.videos:
             raise UserError("task.examples and task.videos are for channels, each by itself")
         return self.alone(s)
 
-    def alone(self, s: Services) -> float:
-        """The mean activation over the images of one layer, in one batch."""
+    def alone(self, s: Services) -> Callable[[], float]:
+        """What gives the mean activation over the images of one layer, in one batch."""
         if self.where == "mosaic":
             layer = s.layer(s.cfg.layer)
             channels, _ = chosen_channels(s, layer, self.filters)
@@ -122,13 +123,18 @@ class Maximization:
         extra = [name for r in regularizers.values() for name in r.layers]
         cut = s.cut([*objective.layers, *extra])
         panel = Panel(s, elements)
-        solution = launch(s, objective, elements, self.start, cut, regularizers)
-        value = measure(s, objective, solution.x, cut)
-        self._advise(s, solution, value.unclipped, objective.layers[0])
-        rows = activation_rows(s, solution, elements, value)
-        crop_rows(s, solution, objective, cut, rows, "activation")
-        panel.add(rows, s.saved(solution.x))
-        return s.recorder.results(solution, elements, rows, "activation")
+        loop = launch(s, objective, elements, self.start, cut, regularizers)
+
+        def run() -> float:
+            solution = loop()
+            value = measure(s, objective, solution.x, cut)
+            self._advise(s, solution, value.unclipped, objective.layers[0])
+            rows = activation_rows(s, solution, elements, value)
+            crop_rows(s, solution, objective, cut, rows, "activation")
+            panel.add(rows, s.saved(solution.x))
+            return s.recorder.results(solution, elements, rows, "activation")
+
+        return run
 
     def _channels(self, s: Services) -> tuple[list[Term], Elements]:
         layer = s.layer(s.cfg.layer)

@@ -1,6 +1,6 @@
 """A path of pre-images, on which the least active one is as active as may be."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -97,8 +97,8 @@ class Path:
         """The root keys that matter here, besides those that always do."""
         return (LOOP - {"seeds", "record.snapshots"}) | CLASSES | kernel_keys(cfg) | {"channel"}
 
-    def run(self, s: Services) -> float:
-        """The lowest activation along the path; the mean over channels of several."""
+    def prepare(self, s: Services) -> Callable[[], float]:
+        """What gives the lowest activation along the path; the mean over channels of several."""
         layer = s.layer(s.cfg.layer)
         if s.cfg.channel is None:
             raise UserError(f"task=path needs channel=: 0 to {layer.shape[axis_of(layer)] - 1}")
@@ -109,15 +109,21 @@ class Path:
         place = place_of(layer, self.where)
         task = {"where": self.where, "score": self.score}
         plan = plan_starts(s, self.starts, self.start_steps, task, self.diversity)
-        self._plan_bar(s, plan, channels)
-        starts = make_starts(s, plan, channels)
         hot = s.to_device(one_hot(channels, layer.shape[axis_of(layer)]))
-        found = []
-        for k, name in enumerate(names):
-            feature = Feature(s.cfg.layer, hot[k : k + 1], place, self.score, self.C)
-            folder = name if len(names) > 1 else ""
-            found.append(self._trace(s, folder, name, feature, starts[k]))
-        return finish_paths(s, found, self.video, self.curve, self.mirror)
+        features = [Feature(s.cfg.layer, v[None], place, self.score, self.C) for v in hot]
+        way = Way(s, self, features[0])
+        way.check()
+
+        def run() -> float:
+            self._plan_bar(s, plan, channels)
+            starts = make_starts(s, plan, channels)
+            found = []
+            for name, feature, own in zip(names, features, starts, strict=True):
+                folder = name if len(names) > 1 else ""
+                found.append(self._trace(s, folder, name, way.of(feature), own))
+            return finish_paths(s, found, self.video, self.curve, self.mirror)
+
+        return run
 
     def _plan_bar(self, s: Services, plan: list[Any], channels: list[int]) -> None:
         """Say how many steps there are at most."""
@@ -133,18 +139,15 @@ class Path:
         paths = f"{n} path{'s' if n > 1 else ''} through {images} images"
         s.recorder.announce(f"{paths}, at most {s.recorder.bar.total} steps", s.device)
 
-    def _trace(
-        self, s: Services, folder: str, name: str, feature: Feature, starts: list[Start]
-    ) -> Found:
+    def _trace(self, s: Services, folder: str, name: str, way: Way, starts: list[Start]) -> Found:
         """The path of one channel through its start images; its data are on disk then."""
-        way = Way(s, self, feature)
         ends = way.measure_shown(torch.stack([one.x for one in starts]))
         below_zero = self.score == "log_probability"  # there even the best has no more than 0
         if not below_zero and not bool((ends > 0).any()):
             raise UserError(
-                f"{name} of layer={feature.layer} never activates: of {len(starts)} start images "
-                f"the most active reaches {float(ends.max()):.3g}; there is no path to show. "
-                "Another channel, or other task.starts"
+                f"{name} of layer={way.feature.layer} never activates: of {len(starts)} start "
+                f"images the most active reaches {float(ends.max()):.3g}; there is no path to "
+                "show. Another channel, or other task.starts"
             )
         links = []
         for k, (a, b) in enumerate(pairwise(starts)):

@@ -68,6 +68,17 @@ class Way:
         self.param.prepare(s.net.channels)
         self.cut = s.cut([feature.layer])
 
+    def check(self) -> None:
+        """Errors: UserError for what a path cannot run with."""
+        for name, r in self.s.regularizers(self.layer).items():
+            _check(name, r)
+
+    def of(self, feature: Feature) -> "Way":
+        """The same for another feature of the layer."""
+        other = copy(self)
+        other.feature = feature
+        return other
+
     def measure(self, x: Tensor) -> Tensor:
         """The activation of images, (n,) on the CPU."""
         return self.s.measure(self.feature.objective(len(x)), self.s.to_device(x), self.cut)
@@ -159,7 +170,7 @@ class Way:
         elements = Elements([f"{k:03d}" for k in range(len(z))], [part.cfg.seed] * len(z))
         objective = self.feature.objective(len(z))
         cut = part.cut([self.feature.layer, *extra])
-        return launch_from(part, z, objective, elements, cut, regularizers), band
+        return launch_from(part, z, objective, elements, cut, regularizers)(), band
 
     @staticmethod
     def _leave(part: Services, solution: Solution, z: Tensor, taken: int) -> None:

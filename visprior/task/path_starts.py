@@ -222,7 +222,7 @@ def _batch(s: Services, made: Made, folder: str, channels: Sequence[int]) -> Ten
         recorder.task = recorder.run["task"] = _TASK
         recorder.keeps_tensors = True
         with recorder.running():
-            build(part.cfg.task, part.cfg.trust).alone(part)
+            build(part.cfg.task, part.cfg.trust).alone(part)()
             recorder.finish(part.device)
         if recorder.interrupted:
             raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -28,14 +29,18 @@ class ChannelStatistics:
         """The root keys that matter here, besides those that always do."""
         return {"data", "sample"}
 
-    def run(self, s: Services) -> float:
-        """The share of channels that respond to no picture (their maximum is at most 0)."""
+    def prepare(self, s: Services) -> Callable[[], float]:
+        """What gives the share of channels that respond to no picture (maximum at most 0)."""
         asked = s.cfg.layer
         if asked == "all":
             names = [layer.name for layer in s.net.layers(s.size)]
         else:
             names = [asked] if isinstance(asked, str) else list(asked)
-        found = gather(s, names, self.k)
+        pending = gather(s, names, self.k)
+        return lambda: self._write(s, names, pending())
+
+    @staticmethod
+    def _write(s: Services, names: list[str], found: Statistics) -> float:
         save_statistics(s.folder / NAME, found)
         _write_csv(s.folder / "statistics.csv", found)
         silent = sum(int((t.maximum <= 0).sum()) for t in found.tables.values())
