@@ -20,6 +20,7 @@ BEFORE_THE_RUN = [
     ("+experiment=nope", "no 'nope' in group 'experiment'; "),
     ("experiment=smoke", "nothing is chosen in group 'experiment' yet; +experiment=smoke adds it"),
     ("task=null", "task=null: choose one of caricature, "),
+    ("schedule=mahendran2015", "no 'mahendran2015' in group 'schedule'; it is a recipe: +rec"),
     ("regularizer.tv.wieght=1", "unknown key 'regularizer.tv.wieght'; did you mean 'weight'?"),
     ("regularizer.l2.weight=1", "'l2' is not among the chosen of regularizer; +regularizer=l2"),
     ("schedule.stpes=3", "unknown key 'schedule.stpes'; did you mean 'steps'"),
