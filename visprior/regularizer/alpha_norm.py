@@ -6,7 +6,14 @@ from torch import Tensor
 
 from visprior.errors import UserError, choice
 from visprior.hyper import Hyper, Progress
-from visprior.regularizer.base import Features, Regularizer, Scene, centered
+from visprior.regularizer.base import (
+    Features,
+    Regularizer,
+    Scene,
+    center_for,
+    centered,
+    colour,
+)
 
 
 def alpha_norm(x: Tensor, alpha: float, isotropic: bool = True) -> Tensor:
@@ -26,8 +33,9 @@ class AlphaNorm(Regularizer):
     """weight * B^-alpha / (H W) * sum_pixels ||x - center||^alpha, and ||x - center|| <= bound.
 
     Mahendran & Vedaldi 2016, eq. 6, 10 and section 3.3. H W is the canvas; B a typical and
-    `bound` the largest colour norm, in grey levels; bound=null leaves it free. center=null is the
-    network's mean colour. norm: area as above, or sum: the weight is the whole factor.
+    `bound` the largest colour norm, in grey levels; bound=null leaves it free. center: a grey
+    level, or one for each channel; null is the network's mean colour. norm: area as above, or sum:
+    the weight is the whole factor.
 
     Errors: UserError for a negative weight, alpha < 1, B or bound <= 0.
     """
@@ -40,7 +48,7 @@ class AlphaNorm(Regularizer):
         bound: float | None = 160.0,
         isotropic: bool = True,
         norm: str = "area",
-        center: list[float] | None = None,
+        center: float | list[float] | None = None,
     ) -> None:
         if not alpha >= 1:
             raise UserError(f"alpha_norm.alpha must be >= 1, got {alpha}")
@@ -54,10 +62,10 @@ class AlphaNorm(Regularizer):
         self.bound = bound
         self.isotropic = bool(isotropic)
         self.norm = choice("alpha_norm.norm", norm, ["area", "sum"])
-        self.center = center
+        self.center = colour("alpha_norm.center", center)
 
     def prepare(self, scene: Scene) -> None:
-        self.center = self.center or scene.mean
+        self.center = center_for("alpha_norm.center", self.center, scene.mean)
 
     def coefficient(self, canvas: tuple[int, int], t: Progress, like: Tensor) -> Any:
         weight = self.weight.at(t, like)

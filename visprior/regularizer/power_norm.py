@@ -6,14 +6,21 @@ from torch import Tensor
 
 from visprior.errors import choice
 from visprior.hyper import Hyper, Progress
-from visprior.regularizer.base import Features, Regularizer, Scene, centered
+from visprior.regularizer.base import (
+    Features,
+    Regularizer,
+    Scene,
+    center_for,
+    centered,
+    colour,
+)
 
 
 class PowerNorm(Regularizer):
     """weight / (B^power H W) * sum |x - center|^power, grey levels; H W is the canvas.
 
-    norm: area as above, or sum: the weight is the whole factor. center: None is the network's mean
-    colour. Errors: UserError for weight < 0.
+    norm: area as above, or sum: the weight is the whole factor. center: a colour or a grey
+    level; None is the network's mean colour. Errors: UserError for weight < 0.
     """
 
     name: str
@@ -24,15 +31,15 @@ class PowerNorm(Regularizer):
         weight: Any = 1.0,
         B: float = 80.0,
         norm: str = "area",
-        center: list[float] | None = None,
+        center: float | list[float] | None = None,
     ) -> None:
         self.weight = Hyper(f"{self.name}.weight", weight, minimum=0.0)
         self.B = float(B)
         self.norm = choice(f"{self.name}.norm", norm, ["area", "sum"])
-        self.center = center
+        self.center = colour(f"{self.name}.center", center)
 
     def prepare(self, scene: Scene) -> None:
-        self.center = self.center or scene.mean
+        self.center = center_for(f"{self.name}.center", self.center, scene.mean)
 
     def coefficient(self, canvas: tuple[int, int], t: Progress, like: Tensor) -> Any:
         weight = self.weight.at(t, like)
