@@ -46,8 +46,8 @@ BEFORE_THE_RUN = [
 BEFORE_THE_FIRST_STEP = [
     ("+foo=1", "unknown key 'foo'; allowed: net, task"),
     ("+task.starr=1", "unknown key 'task.starr'; did you mean 'start'?"),
-    ("layer=relu9_9", "no layer 'relu9_9'; did you mean 'relu5_4'"),
-    ("layer=", f"no layer ''; {KNOWN_LAYERS}"),
+    ("layer=relu9_9", "no layer 'relu9_9' in vgg19; did you mean 'relu5_4'"),
+    ("layer=", f"no layer '' in vgg19; {KNOWN_LAYERS}"),
     ("layer=${nope}", "Interpolation key 'nope' not found"),
     ("task=maximization channel=64", "channel=64 is out of range: layer=relu1_1 has 64, 0 to 63"),
     ("task=maximization channel=-1", "channel=-1 is out of range"),

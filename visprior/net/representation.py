@@ -79,7 +79,7 @@ class Representation(ABC):
         self.channels_last = channels_last
         self.class_names: list[str] = []
         self.random_weights = False
-        self._names = LayerNames(layers, aliases)
+        self._names = LayerNames(layers, aliases, name)
         self._strength = dict(strength or {})
         self._tables: dict[Size, dict[str, Layer]] = {}
 
