@@ -139,7 +139,7 @@ class Gradient:
             seen = r.perturb(seen, t, rng)
         phi = self._features(seen, stage.precision or self.precision)
         data, measure = self.objective(phi, t)
-        energies = {k: r.energy(leaf, phi, t) for k, r in active.items() if acts(r, "energy")}
+        energies = {k: self._energy(k, r, leaf, phi, t) for k, r in active.items()}
         g = self._differentiate(leaf, data, list(energies.values()), active, t)
         if x is not z:
             (g,) = torch.autograd.grad(x, z, g)
@@ -157,6 +157,18 @@ class Gradient:
         for r in active.values():
             x = r.window(x, t, rng, stage)
         return x
+
+    @staticmethod
+    def _energy(key: str, r: Regularizer, x: Tensor, phi: Features, t: Progress) -> Tensor | None:
+        """(B,). Errors: UserError where a user's own regularizer gives something else."""
+        energy = r.energy(x, phi, t)
+        if energy is None or (isinstance(energy, Tensor) and energy.shape == x.shape[:1]):
+            return energy
+        shape = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
+        raise UserError(
+            f"regularizer={key}: the energy of {type(r).__name__} must have one value for each "
+            f"image, of shape (B,) = ({len(x)},), got {shape}; sum over all axes but the first"
+        )
 
     def _features(self, seen: Tensor, precision: str) -> Features:
         if precision != "bf16":
