@@ -20,7 +20,12 @@ from visprior.record.files import read_json
 from visprior.record.state import load_state
 from visprior.stream import gaussian_noise
 
-RECIPES = sorted(path.stem for path in (Path(config_dir()) / "recipe").glob("*.yaml"))
+OF_OTHERS = ("mahendran", "baust", "best")
+RECIPES = sorted(
+    path.stem
+    for path in (Path(config_dir()) / "recipe").glob("*.yaml")
+    if not path.stem.startswith(OF_OTHERS)
+)
 SIDE = 24
 NET = """
 import torch
