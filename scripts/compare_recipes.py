@@ -1,12 +1,12 @@
 """Which recipe inverts best: error and SSIM of the saved pictures over networks and depths.
 
-    python scripts/compare_recipes.py [--nets vgg19 ...] [--images rocket ...] [--seeds 1 2] [--keep FOLDER]
+    python scripts/compare_recipes.py [--nets vgg19 ...] [--images rocket ...] [--keep FOLDER]
 
 Prints a Markdown table. A recipe is a list of overrides; each one gets 350 steps (--steps), the
 same photographs, weights and seeds. The error ||Phi(x) - Phi0|| / ||Phi0|| and SSIM are those of
 the picture in the file, clipped to 0..255 and rounded to 8 bits, and means over photographs and
 seeds. A seed is that of start and jitter, and of the weights where they are random. best_inversion
-was tuned on astronaut, chelsea and coffee with seed 0: those are not for this table.
+was tuned on astronaut, chelsea, coffee, clock and moon: those are not for this table.
 """
 
 import argparse
@@ -87,9 +87,13 @@ def table(args: argparse.Namespace) -> None:
         for name in args.recipes:
             row = {f"{net} {d}": measure(name, net, d, args) for d in args.depths}
             cells[name] |= row
-            print(f"| {net} | {name} | {written([*row.values(), mean(row.values())])} |", flush=True)
+            print(
+                f"| {net} | {name} | {written([*row.values(), mean(row.values())])} |", flush=True
+            )
     for name in args.recipes:
-        print(f"| all | {name} | {'| ' * len(args.depths)}{written([mean(cells[name].values())])} |")
+        print(
+            f"| all | {name} | {'| ' * len(args.depths)}{written([mean(cells[name].values())])} |"
+        )
     first, last = cells[args.recipes[0]], cells[args.recipes[-1]]
     lost = [cell for cell in last if last[cell][0] >= first[cell][0]]
     duller = [cell for cell in last if last[cell][1] < first[cell][1]]

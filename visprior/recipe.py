@@ -8,7 +8,6 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from visprior.config import config_dir
-from visprior.errors import UserError
 
 # What makes a pre-image: the rest of a configuration says of what, and where it goes.
 PARTS = ["task", "regularizer", "kernel", "fluid_kernel", "elastic_kernel"]
@@ -22,16 +21,9 @@ def recipe_names() -> list[str]:
 
 
 def recipe_parts(name: str) -> dict[str, Any]:
-    """The root keys that make a maximization by this recipe.
-
-    Errors: UserError for a recipe of another task.
-    """
+    """The root keys that make a maximization by this recipe."""
     with _hydra():
-        keys = ["task=maximization", f"+recipe={name}"]
-        cfg = compose("config", keys, return_hydra_config=True)
-    task = cfg.hydra.runtime.choices["task"]
-    if task != "maximization":
-        raise UserError(f"{name} is a recipe of task={task}, not of task=maximization")
+        cfg = compose("config", ["task=maximization", f"+recipe={name}"])
     return {key: cfg._get_node(key) for key in PARTS}
 
 
