@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -21,9 +22,28 @@ def prepare() -> None:
         sys.exit(0)
     if os.environ.get("VISPRIOR_OUTPUTS") == "":
         del os.environ["VISPRIOR_OUTPUTS"]  # else results would go to the root of the disk
+    _check_whole(sys.argv[1:])
     sys.argv[1:] = sorted_arguments(sys.argv[1:])
     _check_hidden()
     sys.argv[1:] = resume_arguments(sys.argv[1:])
+
+
+def _check_whole(argv: list[str]) -> None:
+    """A list with spaces in it that was not quoted, which the shell has made several words of."""
+    for i, word in enumerate(argv):
+        if "=" not in word or _depth(word) <= 0:
+            continue
+        for end in range(i + 2, len(argv) + 1):
+            whole, close = " ".join(argv[i:end]), "".join(argv[i:end])
+            if _depth(whole) == 0:
+                ways = f'write {close}, or quote it: "{whole}"'
+                raise UserError(f"the shell has split {whole} at its spaces; {ways}")
+
+
+def _depth(text: str) -> int:
+    """How many brackets and braces are open at the end, without those that are quoted."""
+    plain = re.sub(r"\\.|'[^']*'|\"[^\"]*\"", "", text)
+    return sum(plain.count(c) for c in "[{(") - sum(plain.count(c) for c in "]})")
 
 
 def sorted_arguments(argv: list[str]) -> list[str]:
@@ -72,6 +92,10 @@ def resume_arguments(argv: list[str]) -> list[str]:
     if not (folder / "run.json").is_file():
         raise UserError(f"resume={folder}: no run.json there, so no run of visprior")
     if others := [a for a in argv if not a.startswith("resume=")]:
-        raise UserError(f"resume= takes the stored settings; leave out {' '.join(others)}")
+        words = " ".join(others)
+        raise UserError(
+            f"resume= takes the stored settings; leave out {words}; a new run with other settings "
+            f"may begin where this one ended: task.start={folder}"
+        )
     quoted = str(folder.resolve()).replace("\\", "\\\\").replace("'", "\\'")
     return [f"resume='{quoted}'", f"hydra.run.dir='{quoted}'"]

@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from visprior.errors import UserError, did_you_mean, one_line
+from visprior.explain import chosen_by, member_for
 from visprior.trusted import trusted_modules
 
 _OURS = ("visprior.", "torch.nn.", "torch.optim.")  # torch.hub and torch.load run foreign code
@@ -88,10 +89,20 @@ def _refusal(node: DictConfig, cause: BaseException) -> UserError | None:
         return cause
     if isinstance(cause, TypeError) and (match := _NO_KEY.search(text)):
         known = inspect.signature(resolve_name(node["_target_"])).parameters
-        return UserError(f"unknown key '{key}.{match[1]}'{did_you_mean(match[1], known)}")
+        hint = _nobody_typed(f"{key}.{match[1]}") or did_you_mean(match[1], known)
+        return UserError(f"unknown key '{key}.{match[1]}'{hint}")
     if isinstance(cause, TypeError) and (match := _NO_VALUE.search(text)):
         return UserError(f"{key} needs {match[1]}")
     ours = node["_target_"].startswith(_OURS)
     if isinstance(cause, ValueError) or (ours and isinstance(cause, TypeError)):
         return UserError(f"{key}: {text}")
     return None
+
+
+def _nobody_typed(key: str) -> str:
+    """'; recipe=fourier sets it, which is for task=maximization', where a file has set the key."""
+    origin, group = chosen_by(key), key.split(".")[0]
+    if origin is None:
+        return ""
+    meant = member_for(origin, group)
+    return f"; {origin} sets it" + (f", which is for {group}={meant}" if meant else "")

@@ -25,6 +25,7 @@ from visprior.first_check import Refused, job_to_run
 register()
 log = logging.getLogger("visprior")
 _codes: list[int] = []  # how the job of this process failed
+_told: set[str] = set()  # what was wrong with earlier jobs of a sweep
 _wants_traceback = bool(os.environ.get("HYDRA_FULL_ERROR"))
 
 
@@ -59,7 +60,9 @@ def _job(cfg: DictConfig) -> float | None:
 def _tell(error: Exception, folder: Path | None = None) -> int:
     """Say why a job failed, on the terminal and in its log; returns the exit code."""
     if isinstance(error, UserError):
-        log.error("visprior: error: %s", one_line(error))
+        line = one_line(error)
+        log.error("visprior: error: %s", "the same" if line in _told else line)
+        _told.add(line)
         return 1 if isinstance(error, RunFailed) else 2
     if isinstance(error, OSError) and of_storage(error, folder):
         log.error("visprior: error: %s", storage_line(error))
@@ -71,6 +74,7 @@ def _tell(error: Exception, folder: Path | None = None) -> int:
 def _guarded(command: Callable[[], object]) -> int:
     """Run a command; the exit code says how it went (0, 1 a bug or a bad result, 2, 130)."""
     _codes.clear()
+    _told.clear()
     try:
         command()
     except KeyboardInterrupt as interrupt:

@@ -7,13 +7,20 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, OverrideParseException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from visprior.config import config_dir
 from visprior.errors import UserError, did_you_mean, one_line
 
+_CHOOSE_KEYS = ("experiment", "recipe")  # groups whose files set keys of other groups
+# What pip installs for a launcher: an extra of visprior.
+_PLUGINS = {
+    "hydra/launcher": {"joblib": "sweep", "submitit_slurm": "slurm", "submitit_local": "slurm"},
+    "hydra/sweeper": {},
+}
 _KINDS = {"Integer": "a whole number", "Float": "a number", "bool": "true or false"}
 _ADVICE = r"(To append to your|Set the env|See https?:|Config search path:).*"
 
@@ -49,14 +56,59 @@ def groups() -> list[str]:
     return sorted({p.name for f in folders() if f.is_dir() for p in f.iterdir() if p.is_dir()})
 
 
+def chosen_by(key: str) -> str | None:
+    """'recipe=fourier', when that file sets a key (or sweeps over it) that was not typed."""
+    if not HydraConfig.initialized() or any(_key(word) == key for word in sys.argv[1:]):
+        return None
+    choices = HydraConfig.get().runtime.choices
+    for group in _CHOOSE_KEYS:
+        node = _file(group, choices.get(group))
+        swept = (OmegaConf.select(node, "hydra.sweeper.params") or {}).keys()
+        if OmegaConf.select(node, key) is not None or key in swept:
+            return f"{group}={choices[group]}"
+    return None
+
+
+def member_for(choice: str, group: str) -> str | None:
+    """What 'recipe=fourier' chooses in a group by itself."""
+    for entry in _file(*choice.split("=", 1)).get("defaults", []):
+        for name, value in entry.items() if isinstance(entry, DictConfig) else ():
+            if str(name).removeprefix("override ").strip("/") == group:
+                return str(value)
+    return None
+
+
+def _key(word: str) -> str:
+    return word.split("=", 1)[0].lstrip("+")
+
+
+def _file(group: str, name: str | None) -> DictConfig:
+    """The YAML file of a member, shipped or the user's own; empty when there is none."""
+    for folder in folders():
+        path = folder / group / f"{name}.yaml"
+        if path.is_file():
+            return OmegaConf.load(path)  # pyright: ignore[reportReturnType]
+    return OmegaConf.create()
+
+
 def _unknown_member(match: re.Match[str], _: BaseException) -> str:
     group, name = match[1], match[2]
     known = members(group)
+    if group in _PLUGINS:
+        return _no_plugin(group, name)
     if not known:
         return f"no group '{group}'{did_you_mean(group, [g for g in groups() if g != group])}"
     if name in members("recipe"):  # it sets keys of other groups too
         return f"no '{name}' in group '{group}'; it is a recipe: +recipe={name}"
     return f"no '{name}' in group '{group}'{did_you_mean(name, known)}"
+
+
+def _no_plugin(group: str, name: str) -> str:
+    extra = _PLUGINS[group].get(name)
+    if extra:
+        return f"{group}={name} is not installed: pip install visprior[{extra}]"
+    hint = did_you_mean(name, ["basic", *_PLUGINS[group]])
+    return f"no '{name}' in group '{group}'{hint} (others are plugins of Hydra, to be installed)"
 
 
 def _no_configuration(match: re.Match[str], _: BaseException) -> str:

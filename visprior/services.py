@@ -16,9 +16,11 @@ from torch import Tensor
 from visprior.build import build
 from visprior.data.source import Pictures, Sample, open_data
 from visprior.errors import UserError, choice
+from visprior.explain import chosen_by
 from visprior.loop.gradient import measure
 from visprior.many_pictures import load_found, load_readable, named_files
 from visprior.net.cut import Cut
+from visprior.net.names import NoLayer
 from visprior.net.representation import Layer, Representation
 from visprior.picture import find_pictures, load_picture, unique_label
 from visprior.record.picture import as_saved
@@ -129,7 +131,12 @@ class Services:
         """One layer at the job's size."""
         if not isinstance(name, str):
             raise UserError(f"this task takes one layer, got layer={name}; sweep over several: -m")
-        return self.net.layer(name, self.size)
+        try:
+            return self.net.layer(name, self.size)
+        except NoLayer as error:
+            chosen = chosen_by("layer")
+            why = f"; {chosen} chose it, layer= takes another" if chosen else ""
+            raise NoLayer(f"{error}{why}") from error
 
     @cached_property
     def data(self) -> Pictures:

@@ -151,6 +151,21 @@ class Bug(Regularizer):
         raise RuntimeError("a bug of mine")
 
 
+class Whole(Regularizer):
+    def energy(self, x, phi, t):
+        return x.square().mean()
+
+
+class Column(Regularizer):
+    def energy(self, x, phi, t):
+        return x.square().flatten(1).mean(1, keepdim=True)
+
+
+class Number(Regularizer):
+    def energy(self, x, phi, t):
+        return 0.5
+
+
 class BrokenStart(Regularizer):
     def __init__(self):
         {}["missing"]

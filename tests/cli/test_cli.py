@@ -20,6 +20,7 @@ BEFORE_THE_RUN = [
     ("+experiment=nope", "no 'nope' in group 'experiment'; "),
     ("experiment=smoke", "nothing is chosen in group 'experiment' yet; +experiment=smoke adds it"),
     ("task=null", "task=null: choose one of caricature, "),
+    ("schedule=mahendran2015", "no 'mahendran2015' in group 'schedule'; it is a recipe: +rec"),
     ("regularizer.tv.wieght=1", "unknown key 'regularizer.tv.wieght'; did you mean 'weight'?"),
     ("regularizer.l2.weight=1", "'l2' is not among the chosen of regularizer; +regularizer=l2"),
     ("schedule.stpes=3", "unknown key 'schedule.stpes'; did you mean 'steps'"),
@@ -30,6 +31,11 @@ BEFORE_THE_RUN = [
     ("record.stretch=maybe", "record.stretch=maybe: 'maybe' is not true or false"),
     ("layer", "'layer' is not of the form key=value"),
     ("layer=[a", "cannot read layer=[a: quote special characters"),
+    ("layer=[a image=coffee", "cannot read layer=[a: quote special characters"),
+    ("image='a[b' layer=c]", "cannot read layer=c]: quote special characters"),
+    ("channel=[0, 1] seeds=2", "the shell has split channel=[0, 1] at its spaces; write "
+     'channel=[0,1], or quote it: "channel=[0, 1]"'),
+    ("task.C={from: 1, to: [2, 3]}", "the shell has split task.C={from: 1, to: [2, 3]} at its"),
     ("layer=conv1_1,conv1_2", "layer=conv1_1,conv1_2 has several values: -m sweeps over them"),
     ("--foo", "unknown option --foo"),
     ("--cfg=nope", "argument --cfg/-c: invalid choice: 'nope'"),
@@ -41,8 +47,8 @@ BEFORE_THE_RUN = [
 BEFORE_THE_FIRST_STEP = [
     ("+foo=1", "unknown key 'foo'; allowed: net, task"),
     ("+task.starr=1", "unknown key 'task.starr'; did you mean 'start'?"),
-    ("layer=relu9_9", "no layer 'relu9_9'; did you mean 'relu5_4'"),
-    ("layer=", f"no layer ''; {KNOWN_LAYERS}"),
+    ("layer=relu9_9", "no layer 'relu9_9' in vgg19; did you mean 'relu5_4'"),
+    ("layer=", f"no layer '' in vgg19; {KNOWN_LAYERS}"),
     ("layer=${nope}", "Interpolation key 'nope' not found"),
     ("task=maximization channel=64", "channel=64 is out of range: layer=relu1_1 has 64, 0 to 63"),
     ("task=maximization channel=-1", "channel=-1 is out of range"),
@@ -53,6 +59,9 @@ BEFORE_THE_FIRST_STEP = [
     ("seeds=0", "seeds must be >= 1, got 0"),
     ("seed=-1", "seed must be >= 0, got -1"),
     ("regularizer.tv.weight=-1", "tv.weight must be >= 0, got -1"),
+    ("regularizer.alpha_norm.center=grey",
+     "alpha_norm.center must be null, a grey level or one for each channel, got grey"),
+    ("regularizer.alpha_norm.center=[1,2]", "alpha_norm.center has 2 numbers for 3 channels"),
     ("regularizer.tv.weight=abc", "tv.weight must be a number, got 'abc'"),
     ("regularizer.tv.weight={from:1,too:3}", "tv.weight: a ramp has from, to, over, curve; not"),
     ("regularizer.tv.weight={from:1}", "tv.weight: a ramp needs from and to"),
@@ -205,6 +214,7 @@ def test_settings_given_with_resume(quick, outputs):
     result = quick(f"resume={run}")
     assert result.code == 2
     assert result.error.startswith("resume= takes the stored settings; leave out layer=relu1_1")
+    assert result.error.endswith(f"may begin where this one ended: task.start={run}")
 
 
 def test_outputs_that_cannot_be_written(quick, outputs, monkeypatch):

@@ -173,6 +173,16 @@ def test_a_bug_keeps_its_traceback(quick, outputs, own, name, last, folders):
         assert last in (run / "visprior.log").read_text()
 
 
+def test_an_energy_that_is_not_one_value_for_each_image(quick, own):
+    for name, shape in (("Whole", "()"), ("Column", "(2, 1)"), ("Number", "float")):
+        result = quick(*own(name), "seeds=2")
+        assert result.code == 2
+        assert result.error == (
+            f"regularizer=mine: the energy of {name} must have one value for each image, of shape "
+            f"(B,) = (2,), got {shape}; sum over all axes but the first"
+        )
+
+
 def test_a_bug_in_one_job_of_a_sweep(quick, outputs, own):
     parts = "my_parts.Bug,visprior.regularizer.base.Regularizer"
     result = quick("-m", f"+regularizer.mine._target_={parts}", "trust=[my_parts]")

@@ -6,7 +6,8 @@ from visprior.errors import UserError
 from visprior.net.names import LayerNames
 
 NODES = ["a.1.x", "a.2.x", "a.2.add", "a.3.x", "a.3.add", "head"]
-NAMES = LayerNames({"block_{k}_add": "a.{k+1}.add", "out": "head"}, {"deep": "block_2_add"})
+TABLE = {"block_{k}_add": "a.{k+1}.add", "out": "head"}
+NAMES = LayerNames(TABLE, {"deep": "block_2_add"}, "vgg19")
 
 
 def test_a_pattern_works_both_ways() -> None:
@@ -24,7 +25,7 @@ def test_aliases_nodes_and_modules_are_names_too() -> None:
 
 
 def test_a_variable_has_one_value() -> None:
-    names = LayerNames({"{k}of{k}": "n.{k}"}, None)
+    names = LayerNames({"{k}of{k}": "n.{k}"}, None, "vgg19")
     assert names.node("2of2", ["n.2"]) == "n.2"
     with pytest.raises(UserError):
         names.node("1of2", ["n.1", "n.2"])
@@ -32,7 +33,7 @@ def test_a_variable_has_one_value() -> None:
 
 @pytest.mark.parametrize("wrong", ["block_9_add", "a.2.", "", "A.2.add", "nope"])
 def test_an_unknown_name_is_one_line(wrong: str) -> None:
-    with pytest.raises(UserError, match=r"^no layer '.*'; ") as caught:
+    with pytest.raises(UserError, match=r"^no layer '.*' in vgg19; ") as caught:
         NAMES.node(wrong, NODES)
     assert "\n" not in str(caught.value)
 

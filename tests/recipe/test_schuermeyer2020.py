@@ -20,7 +20,7 @@ from visprior.record.files import read_json
 from visprior.record.state import load_state
 from visprior.streams import gaussian_noise
 
-OF_OTHERS = ("mahendran", "baust")
+OF_OTHERS = ("mahendran", "baust", "best")
 RECIPES = sorted(
     path.stem
     for path in (Path(config_dir()) / "recipe").glob("*.yaml")

@@ -44,6 +44,19 @@ def test_known_values():
     assert L2(center=[0.0]).energy(x, {}, T0).item() == pytest.approx(169 / (80**2 * 4))
 
 
+@pytest.mark.parametrize("part", [AlphaNorm, L1, L2])
+@pytest.mark.parametrize("level", [0, 128])
+def test_a_number_as_center_is_that_grey(part, level):
+    x = torch.rand(2, 3, 4, 4) * 255
+    found = []
+    for center in (level, [level], [level] * 3):
+        regularizer = part(center=center)
+        regularizer.prepare(SCENE)
+        found.append(regularizer.energy(x, {}, T0))
+        found.append(regularizer.project(x, T0).sum((1, 2, 3)))
+    assert all(torch.equal(a, b) for a, b in zip(found, found[2:], strict=False))
+
+
 def test_bound_shortens_only_what_is_longer():
     part = AlphaNorm(bound=10.0)
     part.prepare(SCENE)

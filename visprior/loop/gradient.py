@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from visprior.errors import UserError
 from visprior.hyper import Progress
 from visprior.loop.problem import Objective, Problem
 from visprior.loop.rescue import Rescue
@@ -44,7 +45,7 @@ class Gradient:
         leaf = z if x is z else x.detach().requires_grad_()
         phi = self.features(seen(p, leaf, t, stage), t, stage)
         data, measure = p.objective(phi, t)
-        energies = {k: r.energy(leaf, phi, t) for k, r in active.items() if acts(r, "energy")}
+        energies = {k: _energy(k, r, leaf, phi, t) for k, r in active.items()}
         g = _differentiate(leaf, data, list(energies.values()), active, t)
         if x is not z:
             (g,) = torch.autograd.grad(x, z, g)
@@ -111,6 +112,18 @@ def without_gradient(problem: Problem, z: Tensor, redirected: bool = False) -> l
         (g,) = torch.autograd.grad(data.sum(), x)
         found += (g.flatten(1).abs().amax(1) == 0).tolist()
     return found
+
+
+def _energy(name: str, r: Regularizer, x: Tensor, phi: Features, t: Progress) -> Tensor | None:
+    """(B,). Raises UserError where a user's own regularizer gives something else."""
+    energy = r.energy(x, phi, t)
+    if energy is None or (isinstance(energy, Tensor) and energy.shape == x.shape[:1]):
+        return energy
+    shape = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
+    raise UserError(
+        f"regularizer={name}: the energy of {type(r).__name__} must have one value for each "
+        f"image, of shape (B,) = ({len(x)},), got {shape}; sum over all axes but the first"
+    )
 
 
 def _differentiate(

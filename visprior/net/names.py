@@ -8,6 +8,10 @@ from visprior.errors import UserError, did_you_mean
 _FIELD = re.compile(r"\{(\w+?)([+-]\d+)?\}")
 
 
+class NoLayer(UserError):
+    """A network was asked for a layer that it does not have."""
+
+
 class Pattern:
     """One row of a table, e.g. `block_{k}_add: features.{k+1}.add`; k is a positive integer."""
 
@@ -44,9 +48,11 @@ class LayerNames:
         layers: {name: node}, either side with fields like {b} or {b-1}; the first row that fits
             names a node in lists.
         aliases: {alias: name}, such as shallow, middle, deep, logits.
+        net: the network's name, for errors.
     """
 
-    def __init__(self, layers: dict[str, str] | None, aliases: dict[str, str] | None):
+    def __init__(self, layers: dict[str, str] | None, aliases: dict[str, str] | None, net: str):
+        self.net = net
         self.patterns = [Pattern(name, node) for name, node in (layers or {}).items()]
         self.aliases = dict(aliases or {})
 
@@ -54,7 +60,7 @@ class LayerNames:
         """The node for an alias, a name of the table, a node, or a module (its last node).
 
         Raises:
-            UserError: no such layer.
+            NoLayer: no such layer.
         """
         nodes = list(nodes)
         wanted = str(self.aliases.get(name, name))
@@ -67,7 +73,8 @@ class LayerNames:
         if wanted and inside:
             return inside[-1]
         known = [*map(self.name, nodes), *nodes, *self.aliases]
-        raise UserError(f"no layer '{name}'{did_you_mean(name, dict.fromkeys(known))}")
+        hint = did_you_mean(name, dict.fromkeys(known))
+        raise NoLayer(f"no layer '{name}' in {self.net}{hint}")
 
     def name(self, node: str) -> str:
         """The name of a node in the table; the node itself when it has none."""

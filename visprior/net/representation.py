@@ -88,7 +88,7 @@ class Representation(ABC):
         self.center = known if center is None else center
         self.channels_last = channels_last
         self.class_names: list[str] = []
-        self._names = LayerNames(layers, aliases)
+        self._names = LayerNames(layers, aliases, name)
         self._strength = dict(strength or {})
         self._tables: dict[Size, dict[str, Layer]] = {}
 

@@ -26,8 +26,9 @@ class AlphaNorm(ColourPenalty):
     """weight * B^-alpha / (H W) * sum_pixels ||x - center||^alpha, and ||x - center|| <= bound.
 
     Mahendran & Vedaldi 2016, eq. 6, 10 and section 3.3. H W is the canvas; B a typical and
-    `bound` the largest colour norm, in grey levels; bound=null leaves it free. center=null is the
-    network's mean colour. norm: area as above, or sum: the weight is the whole factor.
+    `bound` the largest colour norm, in grey levels; bound=null leaves it free. center: a grey
+    level, or one for each channel; null is the network's mean colour. norm: area as above, or sum:
+    the weight is the whole factor.
 
     Errors: UserError for a negative weight, alpha < 1, B or bound <= 0.
     """
@@ -42,7 +43,7 @@ class AlphaNorm(ColourPenalty):
         bound: float | None = 160.0,
         isotropic: bool = True,
         norm: str = "area",
-        center: list[float] | None = None,
+        center: float | list[float] | None = None,
     ) -> None:
         if not alpha >= 1:
             raise UserError(f"alpha_norm.alpha must be >= 1, got {alpha}")

@@ -17,7 +17,7 @@ class L2(ColourPenalty):
         weight: Any = 1.0,
         B: float = 80.0,
         norm: str = "area",
-        center: list[float] | None = None,
+        center: float | list[float] | None = None,
     ) -> None:
         super().__init__(weight, B, 2, norm, center)
 

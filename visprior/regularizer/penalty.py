@@ -6,7 +6,14 @@ from torch import Tensor
 
 from visprior.errors import UserError, choice
 from visprior.hyper import Hyper, Progress
-from visprior.regularizer.base import Features, Regularizer, Scene, centered
+from visprior.regularizer.base import (
+    Features,
+    Regularizer,
+    Scene,
+    center_for,
+    centered,
+    colour,
+)
 
 
 class Penalty(Regularizer):
@@ -42,7 +49,7 @@ class Penalty(Regularizer):
 
 
 class ColourPenalty(Penalty):
-    """A penalty on the image minus a colour: `center`, or the network's mean where that is None.
+    """A penalty on the image minus `center`: a colour, a grey level, or None: the network's mean.
 
     Its scale is B, a typical colour.
     """
@@ -50,13 +57,18 @@ class ColourPenalty(Penalty):
     scale_key = "B"
 
     def __init__(
-        self, weight: Any, B: float, power: float, norm: str, center: list[float] | None
+        self,
+        weight: Any,
+        B: float,
+        power: float,
+        norm: str,
+        center: float | list[float] | None,
     ) -> None:
         super().__init__(weight, B, power, norm)
-        self.center = center
+        self.center = colour(f"{self.key}.center", center)
 
     def prepare(self, scene: Scene) -> None:
-        self.center = self.center or scene.mean
+        self.center = center_for(f"{self.key}.center", self.center, scene.mean)
 
     def centered(self, x: Tensor) -> Tensor:
         """x minus the colour."""
