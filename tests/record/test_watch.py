@@ -31,5 +31,5 @@ def test_the_pictures_of_a_shortened_run(compose_job, tmp_path):
 
     given = ["record.snapshots=[1,50,350]", "schedule.steps=14", "size=32", "layer=relu1_1"]
     run(compose_job(*given), tmp_path, {"task": "inversion", "net": "shapes_vgg_robust"})
-    names = [path.name for path in sorted((tmp_path / "snapshots").iterdir())]
+    names = [path.name for path in sorted((tmp_path / "snapshots").glob("*.png"))]
     assert names == ["step00001.png", "step00002.png", "step00014.png"]

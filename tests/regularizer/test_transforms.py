@@ -155,7 +155,7 @@ def test_in_place_moves_add_up():
     moved = x
     assert p.perturb(x, at(0, 5), rng) is x
     for k in range(5):
-        moved = p.confine(moved, x, at(k, 5), rng)
+        moved = p.move(moved, at(k, 5), rng)
     i, j = p.draws(rng)[1:, 0, :2].sum(0).astype(int)  # the first step sees the start
     inner = slice(14, 26)
     expected = x[..., 14 + i : 26 + i, 14 + j : 26 + j]
