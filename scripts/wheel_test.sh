@@ -54,6 +54,6 @@ visprior -m --config-dir conf +experiment=mine task.C=20,300
 visprior-report "$(dirname "$VISPRIOR_OUTPUTS"/*/*_sweep/index.html)"
 find "$VISPRIOR_OUTPUTS" -name preimage.png | wc -l | grep -qx ' *3'
 if visprior layer=relu9_9 2>"$temp/err"; then exit 1; fi
-grep -q "^visprior: error: no layer 'relu9_9'; did you mean" "$temp/err"
+grep -q "^visprior: error: no layer 'relu9_9' in shapes_vgg_robust; did you mean" "$temp/err"
 
 echo "the wheel works"
