@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -282,7 +281,7 @@ def test_margins_lie_as_in_the_papers_program():
     wide = on_canvas(x, (7, 7), [9.0])
     assert torch.equal(wide[..., 1:5, 1:5], x) and wide.sum() == x.sum() + 9 * (49 - 16)
     assert torch.equal(on_canvas(wide, (4, 4), [9.0]), x)
-    assert np.all(np.array(on_canvas(x, (4, 4), [0.0]).shape) == np.array(x.shape))
+    assert on_canvas(x, (4, 4), [9.0]) is x
 
 
 class Tenfold(Parametrization):
