@@ -26,12 +26,18 @@ def test_a_recipe_of_the_users_own(quick, outputs):
 
 
 def test_a_layer_that_an_experiment_chose_for_another_net(command, outputs):
-    few = ["hydra.sweeper.params.recipe='naive,l1,tv'", "net=shapes_alex", "size=32"]
-    result = command("+experiment=schuermeyer_regularizers", *few)
+    Path("conf/experiment").mkdir(parents=True)
+    Path("conf/experiment/blocks.yaml").write_text(
+        "# @package _global_\n"
+        "layer: block_9_add\n"
+        "size: 32\n"
+        "hydra: {mode: MULTIRUN, sweeper: {params: {task.C: '1,2,3'}}}\n"
+    )
+    result = command("--config-dir=conf", "+experiment=blocks", "net=shapes_alex")
     assert result.code == 1
     said = [line for line in result.err.splitlines() if line.startswith("visprior: error: ")]
     assert said[0].startswith("visprior: error: no layer 'block_9_add' in shapes_alex; allowed: ")
-    chosen = "experiment=schuermeyer_regularizers chose it, layer= takes another"
+    chosen = "experiment=blocks chose it, layer= takes another"
     assert said[0].endswith(chosen)
     assert said[1:3] == ["visprior: error: the same"] * 2
     assert said[3].startswith("visprior: error: 3 of 3 jobs failed: ")
