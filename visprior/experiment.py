@@ -20,7 +20,7 @@ from visprior.errors import RunFailed, UserError, did_you_mean, one_line, shown
 from visprior.net.listing import layer_table
 from visprior.record.files import read_json
 from visprior.record.recorder import Recorder
-from visprior.services import Services, say_once
+from visprior.services import Services, say_once, saying_who_chose_it
 from visprior.typed import ALWAYS, typed_keys, useless
 
 log = logging.getLogger("visprior")
@@ -69,7 +69,8 @@ class Job:
             self.services = Services(self.cfg, self.folder, self.recorder)
             with _limits_in_words(self.services):
                 self.task = build(self.cfg.task, self.cfg.trust)
-                self.recorder.know(self.services.net)
+                with saying_who_chose_it():
+                    self.recorder.know(self.services.net)
                 self.services.say_weights()
                 self._compute = self.task.prepare(self.services)
 

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -131,12 +132,8 @@ class Services:
         """One layer at the job's size."""
         if not isinstance(name, str):
             raise UserError(f"this task takes one layer, got layer={name}; sweep over several: -m")
-        try:
+        with saying_who_chose_it():
             return self.net.layer(name, self.size)
-        except NoLayer as error:
-            chosen = chosen_by("layer")
-            why = f"; {chosen} chose it, layer= takes another" if chosen else ""
-            raise NoLayer(f"{error}{why}") from error
 
     @cached_property
     def data(self) -> Pictures:
@@ -241,6 +238,17 @@ class Services:
     def saved(self, x: Tensor) -> Tensor:
         """Images (B, C, H, W) as this run's files hold them."""
         return as_saved(x, self.cfg.record.stretch)
+
+
+@contextmanager
+def saying_who_chose_it() -> Iterator[None]:
+    """An error about a layer names the experiment or recipe that has set it."""
+    try:
+        yield
+    except NoLayer as error:
+        chosen = chosen_by("layer")
+        why = f"; {chosen} chose it, layer= takes another" if chosen else ""
+        raise NoLayer(f"{error}{why}") from error
 
 
 def label_of(name: str, seed: int, seeds: list[int]) -> str:
