@@ -30,6 +30,16 @@ RECIPES = {
     "mahendran2016": ["+experiment=mahendran2016"],  # C and jitter by the layer's depth
     "mahendran2016, C = 300": ["+experiment=mahendran2016", "task.C=300"],
     "best_inversion": ["+recipe=best_inversion"],
+    "adam_from_the_mean": [  # lower at shallow layers, much higher at deep ones
+        "optimizer=adam",
+        "regularizer=[tv,alpha_norm]",
+        "task.start=mean",
+        "regularizer.tv.weight=0.1",
+        "regularizer.alpha_norm.weight=0.01",
+        "regularizer.alpha_norm.bound=null",
+        "schedule.per_pixel=false",
+        "schedule.stages=[{steps: 350, step_size: {from: 40, to: 0.1, curve: cosine}}]",
+    ],
 }
 PAIR = ["mahendran2016", "best_inversion"]
 NETS = {
