@@ -20,9 +20,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-from visprior.net.dsift import VlfeatDsift
-from visprior.net.hog import HogFeatures
-from visprior.picture import find_pictures, load_picture
+from visprior.data.picture import find_pictures, load_picture
+from visprior.net.hog.hog import HogFeatures
+from visprior.net.sift.dsift import VlfeatDsift
 
 Contender = tuple[str, Callable[[], object]]  # its name and one run of it
 

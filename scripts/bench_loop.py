@@ -15,14 +15,14 @@ from collections.abc import Callable
 import torch
 from hydra import compose, initialize_config_dir
 
-from visprior.build import build
-from visprior.config import config_dir, register
+from visprior.config.build import build
+from visprior.config.schema import config_dir, register
+from visprior.data.picture import find_pictures, load_picture
 from visprior.loop.problem import Problem
 from visprior.loop.solver import Solver
 from visprior.loop.start import noise
-from visprior.picture import find_pictures, load_picture
+from visprior.objective.data_terms import FeatureDistance
 from visprior.regularizer.base import Scene
-from visprior.task.objective import FeatureDistance
 
 CASES = [("vgg19", "conv3_1", 0.03), ("mobilenet_v2", "block_12_add", 0.10)]
 

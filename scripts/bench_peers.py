@@ -93,7 +93,7 @@ def weights_of(net: str, folder: Path) -> Path:
                 torch.nn.init.zeros_(part.bias)
         torch.save(model.state_dict(), path)
     else:
-        from visprior.net.shapes import ShapesNet
+        from visprior.net.shapes.shapes_net import ShapesNet
 
         torch.save(shipped(net, ShapesNet).trained_state(), path)
     return path
@@ -103,8 +103,8 @@ def shipped(net: str, kind: type, **keys: str) -> Any:
     """A representation as its YAML file has it."""
     from hydra import compose, initialize_config_dir
 
-    from visprior.build import build
-    from visprior.config import config_dir, register
+    from visprior.config.build import build
+    from visprior.config.schema import config_dir, register
 
     register()
     with initialize_config_dir(config_dir(), version_base="1.3"):

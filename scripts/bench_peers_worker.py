@@ -39,8 +39,8 @@ def visprior_worker(job: dict[str, Any], turns: Turns) -> np.ndarray:
     """`visprior +experiment=lucid`, (H, W, 3) in 0..1."""
     from hydra import compose, initialize_config_dir
 
-    from visprior.config import config_dir, register
-    from visprior.experiment import run
+    from visprior.config.schema import config_dir, register
+    from visprior.job.job import run
     from visprior.loop.solver import Solver
 
     own_step = Solver.step

@@ -19,12 +19,12 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from torch import Tensor
 
-from visprior.build import build
-from visprior.config import config_dir, register
-from visprior.experiment import run
+from visprior.config.build import build
+from visprior.config.schema import config_dir, register
+from visprior.data.picture import find_pictures, load_picture
+from visprior.files.whole import read_json
+from visprior.job.job import run
 from visprior.metric.ssim import ssim
-from visprior.picture import find_pictures, load_picture
-from visprior.record.files import read_json
 
 RECIPES = {
     "mahendran2016": ["+experiment=mahendran2016"],  # C and jitter by the layer's depth

@@ -17,9 +17,9 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from visprior.config import config_dir, register
-from visprior.experiment import run
-from visprior.record.files import read_json
+from visprior.config.schema import config_dir, register
+from visprior.files.whole import read_json
+from visprior.job.job import run
 
 NETS = ["hog", "hog_through", "hogb", "hogr", "dsift"]
 COMMON = [

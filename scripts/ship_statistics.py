@@ -16,9 +16,9 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 
 import visprior
-from visprior.config import config_dir, register
-from visprior.experiment import run
-from visprior.record.statistics import NAME
+from visprior.config.schema import config_dir, register
+from visprior.job.job import run
+from visprior.metric.statistics_file import NAME
 
 WEIGHTS = Path(visprior.__file__).parent / "weights"
 PICTURES = ["layer=all", "data=shapes10", "sample.split=train", "sample.count=2000"]

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from train_images import perturb
 
 import visprior
-from visprior.net.shapes import weights_file
-from visprior.record.files import write_bytes, write_json
+from visprior.files.whole import write_bytes, write_json
+from visprior.net.shapes.shapes_net import weights_file
 
 if TYPE_CHECKING:
     from train_shapes import Training

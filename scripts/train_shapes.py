@@ -21,9 +21,9 @@ from tqdm import tqdm
 from train_images import draw_batch, perturb, pictures
 from train_record import write_files
 
-from visprior.build import build
-from visprior.config import config_dir
-from visprior.net.shapes import ShapesNet
+from visprior.config.build import build
+from visprior.config.schema import config_dir
+from visprior.net.shapes.shapes_net import ShapesNet
 
 CHECKPOINT_SECONDS = 300
 UNSEEN = 4  # the class that shapes_densenet_no4 is never shown

@@ -14,15 +14,15 @@ from omegaconf import DictConfig
 from torch import nn
 from torchvision import models
 
-from visprior.config import config_dir, register
+from visprior.config.schema import config_dir, register
 from visprior.loop.problem import Moment, Problem, Solution
 from visprior.loop.solver import solve
 from visprior.loop.start import noise
 from visprior.net import download
+from visprior.objective.data_terms import FeatureDistance
 from visprior.param.pixel import Pixel
 from visprior.regularizer.base import Scene
 from visprior.schedule.schedule import Schedule
-from visprior.task.objective import FeatureDistance
 
 MEAN = [120.0, 115.0, 105.0]
 

@@ -15,12 +15,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from visprior import sweep_folder
-from visprior.arguments import prepare
-from visprior.config import config_dir, register
+from visprior.command import sweep_folder
+from visprior.command.arguments import prepare
+from visprior.command.first_check import Refused, job_to_run
+from visprior.config.explain import explain
+from visprior.config.schema import config_dir, register
 from visprior.errors import RunFailed, UserError, choice, of_storage, one_line, shown, storage_line
-from visprior.explain import explain
-from visprior.first_check import Refused, job_to_run
 
 register()
 log = logging.getLogger("visprior")
@@ -199,7 +199,7 @@ def _data(arguments: list[str]) -> None:
         choice("visprior-data: key", key, [*usual, "file", "folder"])
     wanted = {**usual, **given}
     numbers = {k: _whole(k, wanted[k]) for k in ("size", "seed", "columns", "length")}
-    from visprior.data.command import image_folder, preview
+    from visprior.command.shapes10_files import image_folder, preview
     from visprior.data.shapes10 import Shapes10
 
     size, seed, length = (numbers[key] for key in ("size", "seed", "length"))
@@ -231,7 +231,7 @@ def _layers() -> None:
 
     with initialize_config_dir(config_dir(), version_base="1.3"):
         cfg = compose("config", overrides=sys.argv[1:])
-    from visprior.experiment import print_layers
+    from visprior.job.job import print_layers
 
     _log_on_terminal()
     print_layers(cfg, sys.argv[1:])

@@ -13,7 +13,8 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from imageio.v3 import imwrite
 
-from visprior import cli, services
+from visprior import cli
+from visprior.job import services
 
 QUICK = ["layer=relu1_1", "size=32", "schedule.steps=3"]
 QUICK += ["metric.spectrum=false", "metric.ssim=false", "net=vgg19"]

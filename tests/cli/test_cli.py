@@ -175,7 +175,7 @@ def test_what_is_said_while_a_job_is_checked_stands_in_its_log(quick, outputs):
 
 def test_nothing_is_built_or_read_twice(quick, monkeypatch):
     """The run goes on with the net, the pictures and the cuts that were checked."""
-    from visprior import picture
+    from visprior.data import picture
     from visprior.net.representation import Representation
 
     calls = []

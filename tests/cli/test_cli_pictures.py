@@ -65,7 +65,7 @@ def test_the_others_keep_their_classes(quick, outputs, pictures):
 
 
 def test_statistics_of_the_others(quick, outputs, pictures, picture):
-    from visprior.record.statistics import load_statistics
+    from visprior.metric.statistics_file import load_statistics
 
     other = np.random.default_rng(1).integers(0, 255, (3, 30, 30)).astype(np.float32)
     np.save(pictures / "d.npy", other)

@@ -21,7 +21,7 @@ def squeeze(command, published):
 
 def drawn_captions(monkeypatch) -> list[str]:
     """All that is written under pictures from now on."""
-    from visprior.record import sheet
+    from visprior.render import sheet
 
     seen: list[str] = []
     draw = sheet.contact_sheet
@@ -130,7 +130,7 @@ def test_a_run_that_is_killed_as_it_goes_on_keeps_its_weights(squeeze, published
     assert squeeze(*words).code == 130
     published.keep()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("visprior.experiment.build", lambda *_: (_ for _ in ()).throw(SystemExit(9)))
+        patch.setattr("visprior.job.job.build", lambda *_: (_ for _ in ()).throw(SystemExit(9)))
         assert squeeze(*words).code == 9
     assert squeeze(*words).code == 0 and status(folder)["weights"] == "random"
 

@@ -8,14 +8,14 @@ import torch
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 
+from visprior.command.shapes10_files import image_folder, preview
 from visprior.data.backdrop import PHOTOGRAPHS
-from visprior.data.command import image_folder, preview
 from visprior.data.draw import uniforms
 from visprior.data.figure import FIGURES, PATTERNS
+from visprior.data.picture import find_pictures
 from visprior.data.scene import CLASSES
 from visprior.data.shapes10 import CHUNK, Shapes10
 from visprior.errors import UserError
-from visprior.picture import find_pictures
 
 
 def test_a_picture_depends_on_seed_index_and_split_only() -> None:

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tests.pretended_device import pretended
-from visprior.build import build
-from visprior.config import config_dir
+from visprior.config.build import build
+from visprior.config.schema import config_dir
 from visprior.optimizer.adam import Adam
 from visprior.param.fourier import Fourier
 from visprior.regularizer.base import acts

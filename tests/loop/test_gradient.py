@@ -3,16 +3,16 @@
 import torch
 
 from tests.conftest import MEAN, SmallNet
-from visprior.experiment import run
+from visprior.files.whole import read_json
+from visprior.job.job import run
 from visprior.loop.gradient import without_gradient
 from visprior.loop.problem import Problem
 from visprior.loop.solver import Solver
 from visprior.loop.start import noise
+from visprior.objective.data_terms import FeatureDistance
 from visprior.optimizer.gd import GD
-from visprior.record.files import read_json
 from visprior.regularizer.jitter import Jitter
 from visprior.schedule.schedule import Schedule
-from visprior.task.objective import FeatureDistance
 
 
 class Witness(SmallNet):

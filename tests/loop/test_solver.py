@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from visprior.build import build
-from visprior.config import config_dir
+from visprior.config.build import build
+from visprior.config.schema import config_dir
 from visprior.errors import UserError
 from visprior.hyper import Progress
 from visprior.kernel.gaussian import Gaussian
@@ -15,6 +15,7 @@ from visprior.loop.canvas import on_canvas
 from visprior.loop.gradient import Gradient
 from visprior.loop.problem import Problem
 from visprior.loop.rescue import Rescue
+from visprior.objective.data_terms import FeatureDistance
 from visprior.optimizer.adam import Adam
 from visprior.optimizer.gd import GD
 from visprior.optimizer.mahendran import Mahendran
@@ -32,7 +33,6 @@ from visprior.regularizer.l2 import L2
 from visprior.regularizer.normalize import Normalize
 from visprior.regularizer.tv import TV
 from visprior.schedule.schedule import Schedule
-from visprior.task.objective import FeatureDistance
 
 SHORT = Schedule(
     [{"steps": 14, "step_size": 50.0}, {"steps": 6, "step_size": 5.0, "without": ["jitter"]}],

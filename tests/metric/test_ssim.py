@@ -5,8 +5,8 @@ import pytest
 import torch
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
+from visprior.data.picture import find_pictures, load_picture
 from visprior.metric.ssim import mse, psnr, ssim
-from visprior.picture import find_pictures, load_picture
 
 
 def photographs(size: tuple[int, int]) -> torch.Tensor:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from visprior.build import build
-from visprior.config import config_dir
+from visprior.config.build import build
+from visprior.config.schema import config_dir
 from visprior.net.representation import Representation
 
 

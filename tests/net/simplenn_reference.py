@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.io import savemat
 
-from visprior.net import blocks
-from visprior.net.blocks import SimpleNN
+from visprior.net.matconvnet import blocks
+from visprior.net.matconvnet.blocks import SimpleNN
 
 Struct = dict[str, Any]
 

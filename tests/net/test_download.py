@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from torchvision import models
 
 from visprior import meter
-from visprior.config import config_dir
+from visprior.config.schema import config_dir
 from visprior.errors import UserError
 from visprior.net import download
 from visprior.net.representation import Representation

@@ -11,11 +11,11 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from visprior.build import build
-from visprior.config import config_dir
+from visprior.config.build import build
+from visprior.config.schema import config_dir
 from visprior.errors import UserError
-from visprior.net.dense_sift import exact_angle, polynomial_angle
-from visprior.net.dsift import Dsift, PaperDsift, VlfeatDsift
+from visprior.net.sift.dsift import Dsift, PaperDsift, VlfeatDsift
+from visprior.net.sift.histograms import exact_angle, polynomial_angle
 
 REFERENCE = np.load(Path(__file__).parents[1] / "data" / "vlfeat_reference.npz")
 

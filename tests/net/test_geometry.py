@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from visprior.errors import UserError
-from visprior.net.graph import layers_of, shapes, trace
+from visprior.net.fx.graph import layers_of, shapes, trace
 from visprior.net.representation import Layer, Representation
 
 # Name, r.f. size, r.f. stride. The norm layers of Table 1 are not in torchvision's AlexNet, whose

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from visprior.net.hog import HogFeatures
+from visprior.net.hog.hog import HogFeatures
 
 from . import hog_loops as loops
 

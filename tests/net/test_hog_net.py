@@ -9,13 +9,13 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from visprior.build import build
-from visprior.config import config_dir
+from visprior.config.build import build
+from visprior.config.schema import config_dir
 from visprior.errors import UserError
-from visprior.experiment import run
-from visprior.net.hog import Hog
-from visprior.net.hog_glyph import glyph
-from visprior.record.files import read_json
+from visprior.files.whole import read_json
+from visprior.job.job import run
+from visprior.net.hog.glyph import glyph
+from visprior.net.hog.hog import Hog
 
 
 def make(name: str = "hog", **settings: Any) -> Hog:

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from visprior.errors import UserError
-from visprior.net import hog_blocks
-from visprior.net.hog import Hog, HogFeatures
+from visprior.net.hog import blocks as hog_blocks
+from visprior.net.hog.hog import Hog, HogFeatures
 
 X = np.load(Path(__file__).parents[1] / "data" / "vlfeat_reference.npz")["syn_gray"]
 SHARES = (0.0, 0.3, 1.0)

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from visprior.image_file import read_image
-from visprior.net.hog import HogFeatures
+from visprior.data.image_file import read_image
+from visprior.net.hog.hog import HogFeatures
 
 from . import hog_loops as loops
 

@@ -11,9 +11,9 @@ import pytest
 from scipy.io import loadmat
 
 from visprior.errors import UserError
-from visprior.net.mat_file import read_mat
+from visprior.net.matconvnet.mat_file import read_mat
+from visprior.net.matconvnet.simplenn_file import load_simplenn
 from visprior.net.representation import Representation
-from visprior.net.simplenn_file import load_simplenn
 
 from .simplenn_reference import cells, conv, new_layout, pool, tiny, write
 

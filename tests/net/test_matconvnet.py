@@ -10,14 +10,14 @@ from omegaconf import OmegaConf
 from torch import nn
 from torchvision.models.vgg import cfgs, make_layers
 
-from visprior.config import figure_layers
+from visprior.config.schema import figure_layers
 from visprior.errors import UserError
-from visprior.net import blocks
-from visprior.net.geometry import geometry
-from visprior.net.graph import shapes, trace
-from visprior.net.paper_nets import PAPER_NETS, paper_net
+from visprior.net.fx.geometry import geometry
+from visprior.net.fx.graph import shapes, trace
+from visprior.net.matconvnet import blocks
+from visprior.net.matconvnet.paper_nets import PAPER_NETS, paper_net
+from visprior.net.matconvnet.simplenn import network
 from visprior.net.representation import Representation
-from visprior.net.simplenn import network
 
 from .simplenn_reference import new_layout, tiny, write
 

@@ -13,9 +13,9 @@ from torch import nn
 from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from visprior.config import config_dir
+from visprior.config.schema import config_dir
 from visprior.errors import UserError
-from visprior.net.initialise import photographs
+from visprior.net.fx.initialise import photographs
 from visprior.net.redirect import RedirectedReLU
 from visprior.net.representation import Representation
 

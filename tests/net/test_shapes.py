@@ -8,11 +8,11 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from visprior.config import config_dir
+from visprior.config.schema import config_dir
 from visprior.data.shapes10 import Shapes10
 from visprior.errors import UserError
 from visprior.net.representation import Representation
-from visprior.net.shapes import training, weights_file
+from visprior.net.shapes.shapes_net import training, weights_file
 
 Make = Callable[..., Representation]
 NAMES = sorted(p.stem for p in (Path(config_dir()) / "net").glob("shapes_*.yaml"))

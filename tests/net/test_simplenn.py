@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from visprior.net.matconvnet.simplenn import ChannelNorm
+from visprior.net.matconvnet.simplenn_file import load_simplenn
 from visprior.net.representation import Representation
-from visprior.net.simplenn import ChannelNorm
-from visprior.net.simplenn_file import load_simplenn
 
 from .simplenn_reference import conv, new_layout, old_layout, pool, run, tiny, to_structs, write
 

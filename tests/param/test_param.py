@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from visprior.build import build
+from visprior.config.build import build
 from visprior.errors import UserError
 from visprior.hyper import Progress
 from visprior.optimizer.adam import Adam

@@ -7,10 +7,10 @@ clock and moon; seeds 0 and 1 of those).
 import pytest
 import torch
 
-from visprior.build import build
-from visprior.experiment import run
+from visprior.config.build import build
+from visprior.data.picture import find_pictures, load_picture
+from visprior.job.job import run
 from visprior.metric.ssim import ssim
-from visprior.picture import find_pictures, load_picture
 
 PAPER, OURS = "+experiment=mahendran2016", "+recipe=best_inversion"
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from visprior.experiment import run
+from visprior.data.picture import find_pictures, load_picture
+from visprior.files.tensors import load_state
+from visprior.files.whole import read_json
+from visprior.job.job import run
 from visprior.loop.start import natural_norm
-from visprior.picture import find_pictures, load_picture
-from visprior.record.files import read_json
-from visprior.record.state import load_state
 
 SIDE, MEAN, STEPS = 24, 120.0, 8
 SIGMA = 27098.1157 * SIDE / 224  # the norm goes with the side; at 224 px it is the recipe's own

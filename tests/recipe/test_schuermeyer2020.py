@@ -13,11 +13,11 @@ import pytest
 import torch
 from scipy.ndimage import convolve1d
 
-from visprior.build import build
-from visprior.config import config_dir
-from visprior.experiment import run
-from visprior.record.files import read_json
-from visprior.record.state import load_state
+from visprior.config.build import build
+from visprior.config.schema import config_dir
+from visprior.files.tensors import load_state
+from visprior.files.whole import read_json
+from visprior.job.job import run
 from visprior.streams import gaussian_noise
 
 OF_OTHERS = ("mahendran", "baust", "best")

@@ -72,7 +72,7 @@ def test_normalised_gradients():
 
 def test_each_scheme_may_have_its_own_kernel(compose_job):
     """K_e and K_f of eq. 18: the root choice for both, or one of its own."""
-    from visprior.build import build
+    from visprior.config.build import build
 
     def kernels(*overrides):
         cfg = compose_job("regularizer=[fluid,elastic]", "kernel.size=7", *overrides)

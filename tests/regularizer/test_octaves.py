@@ -55,7 +55,7 @@ def test_octaves_are_those_of_the_program(run_small, first):
     kept = {}
 
     def objective(phi0):
-        from visprior.task.objective import FeatureDistance
+        from visprior.objective.data_terms import FeatureDistance
 
         kept["target"] = phi0
         return FeatureDistance("f", phi0, None, 300.0)

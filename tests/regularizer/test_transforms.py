@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
-from visprior.build import build
+from visprior.config.build import build
 from visprior.errors import UserError
 from visprior.hyper import Progress
 from visprior.optimizer.gd import GD

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visprior.record.picture import save_png
+from visprior.render.picture import save_png
 
 Make = Callable[..., Path]
 

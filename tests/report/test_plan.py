@@ -2,7 +2,7 @@
 
 import itertools
 
-from visprior.record.files import read_json, write_json
+from visprior.files.whole import read_json, write_json
 from visprior.report.jobs import read_jobs
 from visprior.report.layout import find_sweep, lay_out
 from visprior.report.plan import Plan, plan_sheet

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visprior.record.picture import save_png
+from visprior.render.picture import save_png
 from visprior.report import sheet
 from visprior.report.plan import Item, Plan
 from visprior.report.sheet import draw_sheet

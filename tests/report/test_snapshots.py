@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from visprior.record.files import write_json
-from visprior.record.picture import save_png
+from visprior.files.whole import write_json
+from visprior.render.picture import save_png
 from visprior.report.captions import captioned
 from visprior.report.jobs import read_jobs
 from visprior.report.layout import find_sweep, lay_out

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from visprior.experiment import run
-from visprior.record.files import read_json
+from visprior.files.whole import read_json
+from visprior.job.job import run
 
 NET = """
 import torch

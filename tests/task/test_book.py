@@ -7,10 +7,10 @@ from urllib.parse import unquote
 import pytest
 
 from visprior.errors import UserError
-from visprior.experiment import run
-from visprior.record.files import read_json, write_json
-from visprior.services import Services
-from visprior.task.book import PIXELS, chapters
+from visprior.files.whole import read_json, write_json
+from visprior.job.job import run
+from visprior.job.services import Services
+from visprior.task.book.book import PIXELS, chapters
 
 KEYS = ["net=shapes_vgg", "task=maximization", "schedule.steps=6", "metric.spectrum=false"]
 TWO_LAYERS = [*KEYS, "layer=[relu1_2,logits]", "channel=all"]

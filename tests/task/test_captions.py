@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from visprior.record import results
-from visprior.record.book import write_layer_page
+from visprior.render.book import write_layer_page
 from visprior.report.captions import in_each_cell
 from visprior.report.jobs import read_jobs
 from visprior.report.layout import find_sweep, lay_out

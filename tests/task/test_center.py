@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from visprior.launch import launch
-from visprior.services import Elements, Services
-from visprior.task.objective import FeatureDistance
+from visprior.job.launch import launch
+from visprior.job.services import Elements, Services
+from visprior.objective.data_terms import FeatureDistance
 
 SMALL = ["image=coffee", "size=48", "layer='0'"]
 

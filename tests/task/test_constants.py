@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from visprior.build import build
+from visprior.config.build import build
+from visprior.job.services import Services
 from visprior.loop.solver import Solver
 from visprior.record.results import summarise
-from visprior.services import Services
 from visprior.task.mosaic import mosaic_terms
 
 ONCE = ["schedule.steps=1", "metric.spectrum=false", "task.M=2"]

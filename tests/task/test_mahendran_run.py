@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 
-from visprior.build import build
-from visprior.launch import launch
+from visprior.config.build import build
+from visprior.data.picture import find_pictures, load_picture
+from visprior.job.launch import launch
+from visprior.job.services import Elements, Services
 from visprior.loop.start import noise
-from visprior.picture import find_pictures, load_picture
-from visprior.services import Elements, Services
+from visprior.objective.data_terms import FeatureDistance
 from visprior.streams import Streams
-from visprior.task.objective import FeatureDistance
 
 SIZE, T, C, SEED = 96, 2, 300.0, 0
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from imageio.v3 import imread
 
-from visprior.picture import load_picture
+from visprior.data.picture import load_picture
 
 OCTAVES = ["+recipe=baust2021_vgg19", "kernel.size=5", "schedule.steps=12", "layer='2'"]
 SIDE = 24 + round(24 * 0.32)

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from visprior.data.picture import find_pictures, load_picture
 from visprior.errors import UserError
-from visprior.net.hog import Hog
-from visprior.picture import find_pictures, load_picture
+from visprior.net.hog.hog import Hog
 
 # The pre-image is the start, a known picture.
 SHORT = ["image=[coins,page]", "size=64", "task.start=camera", "regularizer=[]"]

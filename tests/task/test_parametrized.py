@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from visprior.errors import UserError
-from visprior.record.files import read_json
-from visprior.record.state import load_state
+from visprior.files.tensors import load_state
+from visprior.files.whole import read_json
 
 STEPS = [
     "layer='2'", "param=fourier", "optimizer=adam", "schedule.per_pixel=false", "seeds=2",

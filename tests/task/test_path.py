@@ -11,11 +11,11 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
+from visprior.data.picture import load_picture
 from visprior.errors import UserError
-from visprior.picture import load_picture
-from visprior.record.files import read_json
-from visprior.task import book
-from visprior.task.path_band import sags
+from visprior.files.whole import read_json
+from visprior.task.book import book
+from visprior.task.path.link import sags
 
 from .conftest import NET
 

@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 from torch import nn
 
+from visprior.data.picture import load_picture
+from visprior.files.whole import read_json
 from visprior.metric.ssim import mse, ssim
-from visprior.picture import load_picture
-from visprior.record.files import read_json
 
 from .conftest import NET
 
@@ -34,7 +34,7 @@ def on_disk(path) -> torch.Tensor:
 
 
 def coffee() -> torch.Tensor:
-    from visprior.picture import find_pictures
+    from visprior.data.picture import find_pictures
 
     ((_, file),) = find_pictures("coffee")
     return load_picture(file, (24, 24), 3)

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 
 import visprior
-from visprior.build import build
+from visprior.config.build import build
+from visprior.data.picture import find_pictures, load_picture
 from visprior.data.source import Folder
 from visprior.errors import RunFailed, UserError
+from visprior.metric.statistics_file import NAME, load_statistics
 from visprior.net.redirect import RedirectedReLU
-from visprior.picture import find_pictures, load_picture
-from visprior.record.statistics import NAME, load_statistics
 from visprior.task.examples import box_of
 
 DEEP = "layer='2'"

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from visprior.errors import UserError
-from visprior.experiment import run
-from visprior.record.files import read_json
+from visprior.files.whole import read_json
+from visprior.job.job import run
 
 QUICK = ["net=vgg19", "size=48", "schedule.steps=12", "metric.spectrum=false"]
 

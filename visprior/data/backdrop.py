@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from visprior.data.draw import Draws
-from visprior.picture import find_pictures, load_picture
+from visprior.data.picture import find_pictures, load_picture
 
 # No photograph is in both. Those that show one of the classes large (coins, brick, clock, retina's
 # disk) are in neither, nor is the other eye's picture of the motorcycle.

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from visprior.data.many_pictures import load_found, named_files
+from visprior.data.picture import SUFFIXES, find_pictures
 from visprior.data.shapes10 import Shapes10
 from visprior.errors import UserError, choice
-from visprior.many_pictures import load_found, named_files
-from visprior.picture import SUFFIXES, find_pictures
 from visprior.streams import generator
 
 SHAPES10 = "shapes10"

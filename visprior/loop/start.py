@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from visprior.errors import choice
+from visprior.files.whole import read_json
 from visprior.loop.canvas import on_canvas
-from visprior.record.files import read_json
 from visprior.streams import gaussian_noise, uniform_noise
 
 KINDS = ["noise", "mean", "image", "natural_norm", "sigmoid_noise", "param"]

@@ -69,7 +69,7 @@ def _times(matrix: Tensor, x: Tensor) -> Tensor:
 def _measured(factor: str) -> tuple[list[list[float]], list[float]]:
     """A and the mean colour of the pictures of a statistics file, grey levels."""
     from visprior.errors import shown
-    from visprior.record.statistics import load_statistics
+    from visprior.metric.statistics_file import load_statistics
 
     found, file = load_statistics(factor, "param.factor")
     if found.colour is None:

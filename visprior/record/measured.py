@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from visprior.errors import shown
-from visprior.record.files import write_json
+from visprior.files.whole import write_json
 from visprior.record.recorder import Recorder
 
 log = logging.getLogger("visprior")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
+from visprior.files.tensors import load_state, save_state
 from visprior.loop.problem import Moment
-from visprior.record.state import load_state, save_state
 
 _FIELDS = ["z", "good", "alive", "bad_step", "bad_term"]
 

@@ -15,16 +15,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from visprior import __version__
 from visprior.errors import one_line, shown, storage_line
+from visprior.files.tensors import save_state
+from visprior.files.whole import read_json, write_json
 from visprior.loop.gradient import measure
 from visprior.loop.problem import Moment, Problem, Solution
 from visprior.loop.solver import Solver
 from visprior.net.representation import RANDOM, Representation
-from visprior.record.files import read_json, write_json
 from visprior.record.moment_file import load_moment, save_moment
-from visprior.record.picture import as_saved, save_png, to_bytes
 from visprior.record.results import short, write_curves, write_results, write_sheet
-from visprior.record.state import save_state
 from visprior.record.watch import Bar, LoopWatch, snapshot_steps
+from visprior.render.picture import as_saved, save_png, to_bytes
 
 log = logging.getLogger("visprior")
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from visprior.files.whole import write_json
 from visprior.loop.problem import Solution
 from visprior.net.representation import RANDOM
-from visprior.record.curves import write_curves_csv, write_curves_png
-from visprior.record.files import write_json
-from visprior.record.page import write_overview
-from visprior.record.picture import draw_box, save_png, to_bytes
-from visprior.record.sheet import comparison, contact_sheet
+from visprior.render.curves import write_curves_csv, write_curves_png
+from visprior.render.page import write_overview
+from visprior.render.picture import draw_box, save_png, to_bytes
+from visprior.render.sheet import comparison, contact_sheet
 
 Row = dict[str, Any]  # what is known of one image
 
@@ -94,7 +94,7 @@ def _target(folder: Path, target: Tensor, originals: list[str], b: int, row: Row
 
 def _originals(elements: Any) -> dict[str, Any]:
     """Spectrum and mean colour of the photographs, to compare with the pre-images'."""
-    from visprior.task.outcome import describe
+    from visprior.task.measure.measures import describe
 
     if elements.pictures is None or elements.originals is None:
         return {}

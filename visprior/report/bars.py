@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from visprior.record.curves import write_figure
+from visprior.render.curves import write_figure
 from visprior.report.table import Table
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from visprior.errors import UserError
-from visprior.record.files import read_json
+from visprior.files.whole import read_json
 
 FINISHED = "finished"
 DEPTH = 2  # a folder of runs, or a folder of folders of runs

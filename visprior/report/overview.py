@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from visprior.net.representation import RANDOM
-from visprior.record.page import picture, table, thumbnail, value_cell, write_page
+from visprior.render.page import picture, table, thumbnail, value_cell, write_page
 from visprior.report.jobs import Job
 from visprior.report.layout import Sweep
 from visprior.report.results import metric_names

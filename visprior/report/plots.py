@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from visprior.record.curves import write_figure
+from visprior.render.curves import write_figure
 from visprior.report.jobs import Job
 from visprior.report.layout import Sweep, short_names
 from visprior.report.results import metric_names

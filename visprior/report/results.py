@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from visprior.record.files import write_bytes
+from visprior.files.whole import write_bytes
 from visprior.report.jobs import Job
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from visprior.record.sheet import EMPTY, GAP, Cell, contact_sheet
+from visprior.render.sheet import EMPTY, GAP, Cell, contact_sheet
 from visprior.report.plan import Item, Plan
 
 USUAL, SMALLEST = 192, 24  # height of a picture on the sheet

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from visprior.record.files import read_json
+from visprior.files.whole import read_json
 from visprior.record.results import caption
 from visprior.report.jobs import Job
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from visprior.errors import RunFailed, shown
-from visprior.record.page import picture as thumbnail_of
-from visprior.record.picture import save_png
+from visprior.render.page import picture as thumbnail_of
+from visprior.render.picture import save_png
 from visprior.report.bars import write_bars
 from visprior.report.captions import captioned, in_each_cell, with_weights
 from visprior.report.jobs import Job, read_jobs

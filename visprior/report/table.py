@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from visprior.errors import did_you_mean
-from visprior.record.files import write_bytes
-from visprior.record.page import table, value_cell
+from visprior.files.whole import write_bytes
+from visprior.render.page import table, value_cell
 from visprior.report.jobs import Job
 from visprior.report.layout import Layout, axis_labels, short_names, spoken
 from visprior.report.results import metric_names

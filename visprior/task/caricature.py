@@ -5,12 +5,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from visprior.launch import launch
-from visprior.services import Services
-from visprior.task.classify import Panel
-from visprior.task.objective import Likeness
-from visprior.task.outcome import activation_rows, crop_rows, measure
-from visprior.typed import CLASSES, LOOP, kernel_keys, picture_keys
+from visprior.job.launch import launch
+from visprior.job.services import Services
+from visprior.job.typed_keys import CLASSES, LOOP, kernel_keys, picture_keys
+from visprior.objective.data_terms import Likeness
+from visprior.task.measure.classify import Panel
+from visprior.task.measure.measures import activation_rows, crop_rows, measure
 
 
 class Caricature:

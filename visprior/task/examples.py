@@ -10,17 +10,17 @@ from torch import Tensor
 
 from visprior.data.source import Pictures, Sample, open_data
 from visprior.errors import UserError, choice
+from visprior.job.services import Services
 from visprior.meter import Meter
 from visprior.metric.channels import ChannelTable
+from visprior.metric.statistics_file import NAME, Statistics, load_statistics, save_statistics
 from visprior.net.representation import Layer
+from visprior.objective.direction import chosen_channels
 from visprior.record.measured import say, write_measured
-from visprior.record.picture import draw_box, save_png, to_bytes
 from visprior.record.results import with_note
-from visprior.record.sheet import contact_sheet
-from visprior.record.statistics import NAME, Statistics, load_statistics, save_statistics
-from visprior.services import Services
-from visprior.task.direction import chosen_channels
-from visprior.task.gather import gather
+from visprior.render.picture import draw_box, save_png, to_bytes
+from visprior.render.sheet import contact_sheet
+from visprior.task.channel_pass import gather
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right in pixels, half open
 # The table of a layer, the pictures it numbers, and where both are from.

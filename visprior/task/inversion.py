@@ -8,16 +8,16 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from visprior.errors import UserError, did_you_mean
-from visprior.launch import launch
+from visprior.job.launch import launch
+from visprior.job.services import Services
+from visprior.job.typed_keys import CLASSES, LOOP, kernel_keys, picture_keys
 from visprior.net.representation import Layer
+from visprior.objective.data_terms import FeatureDistance, channel_axis
 from visprior.regularizer.base import Regularizer
 from visprior.regularizer.diversity import Diversity
-from visprior.services import Services
-from visprior.task.classify import Panel
-from visprior.task.objective import FeatureDistance, channel_axis
-from visprior.task.other_errors import OtherErrors
-from visprior.task.outcome import crop_rows, inversion_rows, measure, window_rows
-from visprior.typed import CLASSES, LOOP, kernel_keys, picture_keys
+from visprior.task.measure.classify import Panel
+from visprior.task.measure.measures import crop_rows, inversion_rows, measure, window_rows
+from visprior.task.measure.other_errors import OtherErrors
 
 HALVES = ["first_half", "second_half"]
 

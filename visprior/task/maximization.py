@@ -9,25 +9,25 @@ from omegaconf import DictConfig, ListConfig
 from torch import Tensor
 
 from visprior.errors import UserError, choice
-from visprior.launch import launch
+from visprior.job.launch import launch
+from visprior.job.services import Elements, Services
+from visprior.job.typed_keys import CLASSES, LOOP, kernel_keys, picture_keys
 from visprior.loop.problem import Solution
 from visprior.net.representation import Layer
-from visprior.services import Elements, Services
-from visprior.task.book import chapters, prepare_book
-from visprior.task.classify import Panel
-from visprior.task.direction import (
+from visprior.objective.data_terms import Activation
+from visprior.objective.direction import (
     axis_of,
     chosen_channels,
     direction_of,
     numbers,
     place_of,
 )
-from visprior.task.maximum import find_maxima
+from visprior.objective.term import SCORES, Term, one_hot
+from visprior.task.book.book import chapters, prepare_book
+from visprior.task.maxima import find_maxima
+from visprior.task.measure.classify import Panel
+from visprior.task.measure.measures import activation_rows, crop_rows, measure
 from visprior.task.mosaic import mosaic_terms
-from visprior.task.objective import Activation
-from visprior.task.outcome import activation_rows, crop_rows, measure
-from visprior.task.term import SCORES, Term, one_hot
-from visprior.typed import CLASSES, LOOP, kernel_keys, picture_keys
 
 PLACES = ["mean", "centre", "mosaic"]
 

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 
 from visprior.errors import UserError
+from visprior.job.services import Elements, Services
 from visprior.net.representation import Layer
-from visprior.services import Elements, Services
-from visprior.task.maximum import channel_maxima
-from visprior.task.term import Mosaic, Term, one_hot
+from visprior.objective.term import Mosaic, Term, one_hot
+from visprior.task.maxima import channel_maxima
 
 ONE_BY_ONE = 512  # layers with more channels get an image per filter
 

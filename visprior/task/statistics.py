@@ -7,11 +7,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from visprior.record.files import write_bytes
+from visprior.files.whole import write_bytes
+from visprior.job.services import Services
+from visprior.metric.statistics_file import NAME, Statistics, save_statistics
 from visprior.record.measured import say, write_measured
-from visprior.record.statistics import NAME, Statistics, save_statistics
-from visprior.services import Services
-from visprior.task.gather import gather
+from visprior.task.channel_pass import gather
 
 
 class ChannelStatistics:

@@ -1,0 +1,101 @@
+"""The command line before Hydra reads it: resume=, options that do not exist, hidden YAML files."""
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+
+from visprior import __version__
+from visprior.config.explain import folders, members
+from visprior.errors import UserError
+
+_CHOOSE = ("+experiment=", "+recipe=")
+
+
+def prepare() -> None:
+    """Check sys.argv and bring it into the form that Hydra takes. Errors: UserError."""
+    if "--version" in sys.argv[1:]:
+        print(f"visprior {__version__}")
+        sys.exit(0)
+    if os.environ.get("VISPRIOR_OUTPUTS") == "":
+        del os.environ["VISPRIOR_OUTPUTS"]  # else results would go to the root of the disk
+    _check_whole(sys.argv[1:])
+    sys.argv[1:] = sorted_arguments(sys.argv[1:])
+    _check_hidden()
+    sys.argv[1:] = resume_arguments(sys.argv[1:])
+
+
+def _check_whole(argv: list[str]) -> None:
+    """A list with spaces in it that was not quoted, which the shell has made several words of."""
+    for i, word in enumerate(argv):
+        if "=" not in word or _depth(word) <= 0:
+            continue
+        for end in range(i + 2, len(argv) + 1):
+            whole, close = " ".join(argv[i:end]), "".join(argv[i:end])
+            if _depth(whole) == 0:
+                ways = f'write {close}, or quote it: "{whole}"'
+                raise UserError(f"the shell has split {whole} at its spaces; {ways}")
+
+
+def _depth(text: str) -> int:
+    """How many brackets and braces are open at the end, without those that are quoted."""
+    plain = re.sub(r"\\.|'[^']*'|\"[^\"]*\"", "", text)
+    return sum(plain.count(c) for c in "[{(") - sum(plain.count(c) for c in "]})")
+
+
+def sorted_arguments(argv: list[str]) -> list[str]:
+    """Settings first, then options, which argparse takes in any mixture.
+
+    Of the settings those files first that choose members of groups: to Hydra, an experiment or a
+    recipe that follows `+regularizer=l1` takes back what this has added, without a word.
+
+    Errors: UserError for what argparse would refuse with a page of usage, and for GROUP=null.
+    """
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    try:
+        known, unknown = parser.parse_known_args(argv)
+    except argparse.ArgumentError as error:
+        raise UserError(f"{error}; see visprior --help") from None
+    if strange := [a for a in unknown if a.startswith("-")]:
+        raise UserError(f"unknown option {' '.join(strange)}; settings are key=value, see --help")
+    settings = sorted([*known.overrides, *unknown], key=lambda a: not a.startswith(_CHOOSE))
+    for group, _, value in (a.partition("=") for a in settings):
+        if value == "null" and members(group):
+            raise UserError(f"{group}=null: choose one of {', '.join(members(group))}")
+    return [*settings, *(a for a in argv if a not in settings)]
+
+
+def _check_hidden() -> None:
+    """A YAML file of the user's that is called like one of ours would never be read."""
+    ours, *own = folders()
+    for folder in own:
+        for path in sorted(folder.rglob("*.yaml")):
+            name = path.relative_to(folder)
+            if folder.resolve() != ours.resolve() and (ours / name).is_file():
+                raise UserError(f"'{path}' would not be read: visprior has a {name}; rename yours")
+
+
+def resume_arguments(argv: list[str]) -> list[str]:
+    """resume=FOLDER runs inside FOLDER with the configuration that is stored there."""
+    given = [a.split("=", 1)[1] for a in argv if a.startswith("resume=")]
+    if not given or given[0] in ("null", ""):
+        return argv
+    folder = Path(given[0])
+    if (folder / "multirun.yaml").is_file():
+        raise UserError(
+            f"resume={folder}: a sweep goes on with its own command and hydra.sweep.dir={folder}"
+        )
+    if not (folder / "run.json").is_file():
+        raise UserError(f"resume={folder}: no run.json there, so no run of visprior")
+    if others := [a for a in argv if not a.startswith("resume=")]:
+        words = " ".join(others)
+        raise UserError(
+            f"resume= takes the stored settings; leave out {words}; a new run with other settings "
+            f"may begin where this one ended: task.start={folder}"
+        )
+    quoted = str(folder.resolve()).replace("\\", "\\\\").replace("'", "\\'")
+    return [f"resume='{quoted}'", f"hydra.run.dir='{quoted}'"]

@@ -1,0 +1,108 @@
+"""From YAML nodes to parts. Every instantiate call of the project is here."""
+
+import inspect
+import re
+from importlib import import_module
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from visprior.config.explain import chosen_by, member_for
+from visprior.config.trusted import trusted_modules
+from visprior.errors import UserError, did_you_mean, one_line
+
+_OURS = ("visprior.", "torch.nn.", "torch.optim.")  # torch.hub and torch.load run foreign code
+_NO_KEY = re.compile(r"got an unexpected keyword argument '(\w+)'")
+_NO_VALUE = re.compile(r"missing \d+ required (?:keyword-only |positional )?arguments?: (.*)")
+
+
+def build(node: DictConfig, trust: Any = ()) -> Any:
+    """The part that a node's _target_ names. Configurations are data: other code needs `trust`.
+
+    Errors: UserError for a target that is not ours and not trusted, and for arguments that the
+    part refuses. Whatever else is raised in a constructor is a bug there and keeps its traceback.
+    """
+    if not isinstance(node, DictConfig) or "_target_" not in node:
+        raise UserError(f"a part needs a _target_, got {node!r}")
+    allowed = (*_OURS, *(f"{name}." for name in trusted_modules(trust)))
+    for target in _targets(OmegaConf.to_container(node, resolve=True)):
+        _check(target, allowed)
+    try:
+        return instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if cause is None:
+            raise UserError(f"{node._get_full_key(None)}: {one_line(error)}") from error
+        raise _refusal(node, cause) or cause from None
+
+
+def _targets(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [str(node["_target_"])] if "_target_" in node else []
+        return own + [t for v in node.values() for t in _targets(v)]
+    return [t for v in node for t in _targets(v)] if isinstance(node, list) else []
+
+
+def _check(target: str, allowed: tuple[str, ...]) -> None:
+    """Refuse a target whose name, or what the name leads to, is not allowed or not there."""
+    package = target.split(".", maxsplit=1)[0]
+    if not target.startswith(allowed):
+        file = f"{package}.py"
+        entry = file if Path(file).is_file() else package
+        raise UserError(f"_target_={target} is not visprior's; trust=[{entry}] allows it")
+    try:
+        found = resolve_name(target)
+    except (ImportError, AttributeError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            hint = f"; trust=[{package}.py] names a file, or its folder is put on PYTHONPATH"
+            raise UserError(f"_target_={target}: no module '{package}'{hint}") from error
+        if isinstance(error, AttributeError) and not _broken(target):
+            raise UserError(f"_target_={target}: there is nothing of that name") from error
+        raise
+    if not f"{getattr(found, '__module__', '')}.".startswith(allowed):
+        raise UserError(f"_target_={target} leads out of {package}, to {found!r}")
+
+
+def _broken(target: str) -> bool:
+    """Whether a module on the way to a target is there, but cannot be imported."""
+    parts = target.split(".")[:-1]
+    for i in range(1, len(parts) + 1):
+        name = ".".join(parts[:i])
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            return error.name != name
+        except ImportError:
+            return True
+    return False
+
+
+def _refusal(node: DictConfig, cause: BaseException) -> UserError | None:
+    """What a constructor did not like about its arguments; None when it is a bug instead."""
+    key = node._get_full_key(None)
+    text = one_line(cause)
+    if isinstance(cause, UserError):
+        return cause
+    if isinstance(cause, TypeError) and (match := _NO_KEY.search(text)):
+        known = inspect.signature(resolve_name(node["_target_"])).parameters
+        hint = _nobody_typed(f"{key}.{match[1]}") or did_you_mean(match[1], known)
+        return UserError(f"unknown key '{key}.{match[1]}'{hint}")
+    if isinstance(cause, TypeError) and (match := _NO_VALUE.search(text)):
+        return UserError(f"{key} needs {match[1]}")
+    ours = node["_target_"].startswith(_OURS)
+    if isinstance(cause, ValueError) or (ours and isinstance(cause, TypeError)):
+        return UserError(f"{key}: {text}")
+    return None
+
+
+def _nobody_typed(key: str) -> str:
+    """'; recipe=fourier sets it, which is for task=maximization', where a file has set the key."""
+    origin, group = chosen_by(key), key.split(".")[0]
+    if origin is None:
+        return ""
+    meant = member_for(origin, group)
+    return f"; {origin} sets it" + (f", which is for {group}={meant}" if meant else "")

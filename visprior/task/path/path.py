@@ -1,0 +1,156 @@
+"""A path of pre-images, on which the least active one is as active as may be."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import torch
+from omegaconf import DictConfig
+
+from visprior.errors import UserError, choice
+from visprior.job.services import Services
+from visprior.job.typed_keys import CLASSES, LOOP, kernel_keys
+from visprior.objective.direction import axis_of, chosen_channels, place_of
+from visprior.objective.term import SCORES, one_hot
+from visprior.regularizer.band import Band
+from visprior.task.path.link import Way
+from visprior.task.path.plan import Feature, check_spring, pass_stages
+from visprior.task.path.result import Path as Found
+from visprior.task.path.result import finish_paths, write_path
+from visprior.task.path.starts import Made, Start, batches_of, make_starts, plan_starts
+
+PASSES = [0, 1, 2]
+
+
+class Path:
+    """max over paths of min over their images of a(x), by the nudged elastic band.
+
+    Schürmeyer 2020, section 4.3: `pivots` images on the straight line between two start images
+    are raised by the band (algorithm 1) for the first stage of `schedule`; then `insert` images
+    are put between each two of them and, where one is less active than both pivots beside it, all
+    are raised again for the second stage (algorithm 2). Six start images give 421 frames. a is the
+    bare activation of the channel, `where` and `score` as in a maximization; against regularizers
+    it weighs C (the thesis: 1).
+
+    starts: recipes, pictures, folders of finished runs, or diversity:N, in the order of the path.
+    start_steps: steps of each recipe in place of its own. diversity: its weight. passes: 0 is the
+    straight line, 1 leaves out the second run. drop: how far below its left and right pivot an
+    inserted image may be (the thesis' program: 1 and 2). relative: regularizers whose weight is
+    multiplied by the mean activation of the two start images. With param=fourier the path is
+    straight, and measured, in the coefficients. Where a pass ends before its last step, the path
+    is the one that was seen to be good enough (algorithm 1; the program has one more step).
+
+    Errors: UserError for fewer than two start images, images of another net, a channel that no
+    start image excites, a video that cannot be written.
+    """
+
+    def __init__(
+        self,
+        band: Band,
+        starts: Any = None,
+        C: float = 5.0,
+        start_steps: int | None = None,
+        diversity: float = 1.0,
+        pivots: int = 20,
+        insert: int = 3,
+        passes: int = 2,
+        drop: list[float] | None = None,
+        relative: list[str] | None = None,
+        where: Any = "mean",
+        score: str = "logit",
+        video: bool = True,
+        curve: bool = True,
+        mirror: bool = False,
+    ) -> None:
+        if not isinstance(band, Band):
+            raise UserError(f"task.band must be a band, got {type(band).__name__}")
+        for name, value, least in (("pivots", pivots, 1), ("insert", insert, 0)):
+            if not isinstance(value, int) or value < least:
+                raise UserError(f"task.{name} must be a whole number >= {least}, got {value}")
+        if start_steps is not None and (not isinstance(start_steps, int) or start_steps < 1):
+            raise UserError(f"task.start_steps must be null or a number >= 1, got {start_steps}")
+        if passes not in PASSES:
+            raise UserError(f"task.passes must be 0, 1 or 2, got {passes}")
+        limits: Any = drop or [0, 0]
+        whole = isinstance(limits, Sequence) and len(limits) == 2
+        if not whole or not all(isinstance(d, int | float) and d >= 0 for d in limits):
+            raise UserError(f"task.drop must be two numbers >= 0, got {drop}")
+        if not isinstance(C, int | float) or not C > 0:
+            raise UserError(f"task.C must be a number > 0, got {C}")
+        self.C = float(C)
+        self.diversity = diversity
+        self.band, self.starts, self.start_steps = band, starts, start_steps
+        self.pivots, self.insert, self.passes = pivots, insert, passes
+        self.drop = float(limits[0]), float(limits[1])
+        self.relative = list(relative or [])
+        self.where, self.score = where, choice("task.score", score, SCORES)
+        if self.relative and score == "log_probability":
+            raise UserError(
+                "task.relative multiplies weights by the activation, which is below 0 with "
+                "task.score=log_probability; take logit or probability"
+            )
+        self.video, self.curve, self.mirror = video, curve, mirror
+
+    instead: ClassVar = {"image": "task.starts names the pictures that a path goes through"}
+
+    def uses(self, cfg: DictConfig) -> set[str]:
+        """The root keys that matter here, besides those that always do."""
+        return (LOOP - {"seeds", "record.snapshots"}) | CLASSES | kernel_keys(cfg) | {"channel"}
+
+    def prepare(self, s: Services) -> Callable[[], float]:
+        """What gives the lowest activation along the path; the mean over channels of several."""
+        layer = s.layer(s.cfg.layer)
+        if s.cfg.channel is None:
+            raise UserError(f"task=path needs channel=: 0 to {layer.shape[axis_of(layer)] - 1}")
+        channels, names = chosen_channels(s, layer)
+        for name in self.relative:
+            choice("task.relative", name, [str(k) for k in s.cfg.regularizer])
+        check_spring(s, self.band)
+        place = place_of(layer, self.where)
+        task = {"where": self.where, "score": self.score}
+        plan = plan_starts(s, self.starts, self.start_steps, task, self.diversity)
+        hot = s.to_device(one_hot(channels, layer.shape[axis_of(layer)]))
+        features = [Feature(s.cfg.layer, v[None], place, self.score, self.C) for v in hot]
+        way = Way(s, self, features[0])
+        way.check()
+
+        def run() -> float:
+            self._plan_bar(s, plan, channels)
+            starts = make_starts(s, plan, channels)
+            found = []
+            for name, feature, own in zip(names, features, starts, strict=True):
+                folder = name if len(names) > 1 else ""
+                found.append(self._trace(s, folder, name, way.of(feature), own))
+            return finish_paths(s, found, self.video, self.curve, self.mirror)
+
+        return run
+
+    def _plan_bar(self, s: Services, plan: list[Any], channels: list[int]) -> None:
+        """Say how many steps there are at most."""
+        passes = [steps for steps, _ in pass_stages(s)][: self.passes]
+        images = sum(one.count if isinstance(one, Made) else len(one) for one in plan)
+        made = sum(
+            one.steps(s.cfg.trust) * len(batches_of(s, one, channels))
+            for one in plan
+            if isinstance(one, Made)
+        )
+        n = len(channels)
+        s.recorder.bar.total = made + n * (images - 1) * sum(passes)
+        paths = f"{n} path{'s' if n > 1 else ''} through {images} images"
+        s.recorder.announce(f"{paths}, at most {s.recorder.bar.total} steps", s.device)
+
+    def _trace(self, s: Services, folder: str, name: str, way: Way, starts: list[Start]) -> Found:
+        """The path of one channel through its start images; its data are on disk then."""
+        ends = way.measure_shown(torch.stack([one.x for one in starts]))
+        below_zero = self.score == "log_probability"  # there even the best has no more than 0
+        if not below_zero and not bool((ends > 0).any()):
+            raise UserError(
+                f"{name} of layer={way.feature.layer} never activates: of {len(starts)} start "
+                f"images the most active reaches {float(ends.max()):.3g}; there is no path to "
+                "show. Another channel, or other task.starts"
+            )
+        links = []
+        for k, (a, b) in enumerate(pairwise(starts)):
+            where = "/".join(p for p in (folder, "links", f"{k + 1}_{a.name}_{b.name}") if p)
+            links.append(way.link(where, torch.stack([a.x, b.x]).to(s.dtype)))
+        return write_path(s, folder, name, [one.name for one in starts], ends, links)
