@@ -2,6 +2,7 @@
 
 import difflib
 import errno
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +22,7 @@ class RunFailed(UserError):
 
 
 def did_you_mean(name: str, allowed: Iterable[str], limit: int = 12) -> str:
-    """'; did you mean 'tv'?', or the list of what is allowed when nothing is near."""
+    """The end of an error line: '; did you mean 'tv'?', or the first `limit` allowed names."""
     allowed = [str(a) for a in allowed]
     near = difflib.get_close_matches(str(name), allowed, n=3, cutoff=0.6)
     if near:
@@ -31,11 +32,55 @@ def did_you_mean(name: str, allowed: Iterable[str], limit: int = 12) -> str:
 
 
 def choice(what: str, value: object, allowed: Iterable[str]) -> str:
-    """value, when it is one of allowed; else a UserError that names them."""
+    """value, when it is one of allowed.
+
+    Raises:
+        UserError: it is not; the line names what is allowed, or what is near.
+    """
     allowed = list(allowed)
     if value not in allowed:
         raise UserError(f"{what}={value} is not known{did_you_mean(str(value), allowed)}")
     return str(value)
+
+
+def whole_number(
+    what: str, value: object, least: int = 0, most: int | None = None, odd: bool = False
+) -> int:
+    """value, when it is an int from least to most (None: without end), and odd if that is asked.
+
+    Args:
+        what: the name of the key that holds it, e.g. task.k.
+
+    Raises:
+        UserError: it is out of range, or no int; true and 3.0 are none.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        below_most = most is None or value <= most
+        if value >= least and below_most and (value % 2 == 1 or not odd):
+            return value
+    kind = "an odd whole number" if odd else "a whole number"
+    allowed = f">= {least}" if most is None else f"from {least} to {most}"
+    raise UserError(f"{what} must be {kind} {allowed}, got {value}")
+
+
+def number(
+    what: str, value: object, least: float | None = None, above: float | None = None
+) -> float:
+    """value as a float, when it is a finite number >= least and > above (None: any).
+
+    Args:
+        what: the name of the key that holds it, e.g. tv.beta.
+
+    Raises:
+        UserError: it is out of range, or no number; true and infinity are none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UserError(f"{what} must be a number, got {value}")
+    if least is not None and value < least:
+        raise UserError(f"{what} must be >= {least:g}, got {value}")
+    if above is not None and value <= above:
+        raise UserError(f"{what} must be > {above:g}, got {value}")
+    return float(value)
 
 
 def one_line(text: object) -> str:
