@@ -40,7 +40,7 @@ def visprior_worker(job: dict[str, Any], turns: Turns) -> np.ndarray:
     from hydra import compose, initialize_config_dir
 
     from visprior.config.schema import config_dir, register
-    from visprior.job.job import run
+    from visprior.job.run import run
     from visprior.loop.solver import Solver
 
     own_step = Solver.step

@@ -23,7 +23,7 @@ from visprior.config.build import build
 from visprior.config.schema import config_dir, register
 from visprior.data.picture import find_pictures, load_picture
 from visprior.files.whole import read_json
-from visprior.job.job import run
+from visprior.job.run import run
 from visprior.metric.ssim import ssim
 
 RECIPES = {
@@ -49,7 +49,7 @@ NETS = {
     "shapes_alex": ["net=shapes_alex"],
 }
 DEPTHS = ["shallow", "middle", "deep"]
-QUIET = ["metric.spectrum=false", "metric.classify_with=null", "metric.ssim=false"]
+QUIET = ["metric.spectrum=false", "metric.classify.nets=null", "metric.ssim=false"]
 Score = tuple[float, float]  # error, SSIM
 
 

@@ -19,13 +19,13 @@ from hydra import compose, initialize_config_dir
 
 from visprior.config.schema import config_dir, register
 from visprior.files.whole import read_json
-from visprior.job.job import run
+from visprior.job.run import run
 
 NETS = ["hog", "hog_through", "hogb", "hogr", "dsift"]
 COMMON = [
     "net.variant=paper",
-    "metric.error_in={dpm: {net: hog, variant: dpm}}",
-    "metric.classify_with=null",
+    "metric.error_in.nets={dpm: {net: hog, variant: dpm}}",
+    "metric.classify.nets=null",
     "metric.spectrum=false",
 ]
 

@@ -17,7 +17,7 @@ from hydra import compose, initialize_config_dir
 
 import visprior
 from visprior.config.schema import config_dir, register
-from visprior.job.job import run
+from visprior.job.run import run
 from visprior.metric.statistics_file import NAME
 
 WEIGHTS = Path(visprior.__file__).parent / "weights"

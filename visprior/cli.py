@@ -231,10 +231,11 @@ def _layers() -> None:
 
     with initialize_config_dir(config_dir(), version_base="1.3"):
         cfg = compose("config", overrides=sys.argv[1:])
-    from visprior.job.job import print_layers
+    from visprior.config.build import build
+    from visprior.net.listing import layer_table
 
     _log_on_terminal()
-    print_layers(cfg, sys.argv[1:])
+    print(layer_table(build(cfg.net, cfg.trust), cfg.size))
 
 
 if __name__ == "__main__":

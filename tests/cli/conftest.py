@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from imageio.v3 import imwrite
 
 from visprior import cli
-from visprior.job import services
+from visprior.record.run_file import say_once
 
 QUICK = ["layer=relu1_1", "size=32", "schedule.steps=3"]
 QUICK += ["metric.spectrum=false", "metric.ssim=false", "net=vgg19"]
@@ -57,7 +57,7 @@ def command(outputs, monkeypatch, capsys):
     def command(*args: str, entry: str = "main") -> Result:
         monkeypatch.setattr(sys, "argv", ["visprior", *args])
         GlobalHydra.instance().clear()
-        services.say_once.cache_clear()
+        say_once.cache_clear()
         capsys.readouterr()
         with pytest.raises(SystemExit) as leaving:
             getattr(cli, entry)()

@@ -187,7 +187,7 @@ def test_nothing_is_built_or_read_twice(quick, monkeypatch):
             return _original(*args, **kw)
 
         monkeypatch.setattr(owner, name, counted)
-    assert quick("metric.classify_with=null", "hydra.run.dir=../elsewhere").code == 0
+    assert quick("metric.classify.nets=null", "hydra.run.dir=../elsewhere").code == 0
     assert sorted(calls) == ["cut", "read_image"]
 
 

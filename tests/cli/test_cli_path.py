@@ -16,7 +16,7 @@ PATH += [
     "task.band.stop=false",
     "schedule.stages=[{steps: 4,step_size: 1},{steps: 6,step_size: 1}]",
 ]
-PATH += ["metric.spectrum=false", "metric.classify_with=null", "record.save_seconds=0"]
+PATH += ["metric.spectrum=false", "metric.classify.nets=null", "record.save_seconds=0"]
 WHOLE = ["pivots.safetensors", "activations.csv", "strip.png", "path.mp4"]
 
 

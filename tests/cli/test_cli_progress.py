@@ -34,7 +34,7 @@ def test_a_pass_over_data_says_how_far_it_is(command, no_patience):
     examples = command("task=examples", *words, "layer=relu1_1", "size=64", "channel=[0,1]")
     assert "\ndrawing examples: channel 1 of 2, " in f"\n{examples.err}"
     seen = command(
-        *words, "layer=relu1_1", "size=16", "schedule.steps=1", "metric.classify_with=shapes_vgg"
+        *words, "layer=relu1_1", "size=16", "schedule.steps=1", "metric.classify.nets=shapes_vgg"
     )
     assert "\nshapes_vgg classifies: picture 4 of 4, " in f"\n{seen.err}"
 

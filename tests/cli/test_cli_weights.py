@@ -130,7 +130,7 @@ def test_a_run_that_is_killed_as_it_goes_on_keeps_its_weights(squeeze, published
     assert squeeze(*words).code == 130
     published.keep()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("visprior.job.job.build", lambda *_: (_ for _ in ()).throw(SystemExit(9)))
+        patch.setattr("visprior.job.run.build", lambda *_: (_ for _ in ()).throw(SystemExit(9)))
         assert squeeze(*words).code == 9
     assert squeeze(*words).code == 0 and status(folder)["weights"] == "random"
 
@@ -145,10 +145,10 @@ def test_a_book_says_it_under_every_picture(squeeze, outputs):
 
 def test_a_judge_with_random_weights_is_said(squeeze, outputs):
     judge = "{net: torchvision, model: squeezenet1_1, size: [64,64]}"
-    squeeze("metric.ssim=false", "net.weights=random", f"metric.classify_with=[{judge}]")
+    squeeze("metric.ssim=false", "net.weights=random", f"metric.classify.nets=[{judge}]")
     (run,) = runs(outputs)
     (line,) = status(run)["warnings"]
-    assert line.startswith("metric.classify_with: squeezenet1_1 has random weights (could not down")
+    assert line.startswith("metric.classify.nets: squeezenet1_1 has random weights (could not down")
     assert line.endswith("): what it sees means nothing")
 
 

@@ -18,7 +18,7 @@ from visprior.command import sweep_folder
 from visprior.config.build import build
 from visprior.config.schema import config_dir, register
 from visprior.data.picture import find_pictures
-from visprior.job.job import run
+from visprior.job.run import run
 from visprior.net.representation import Representation
 from visprior.regularizer.base import Scene
 from visprior.report.sweep import report
@@ -202,7 +202,7 @@ def test_table1_has_the_class_of_every_picture_and_what_the_other_net_sees(tmp_p
     small = ["size=32", "schedule.steps=2", "net.weights=random"]
     judges = ["{net: shapes_vgg, weights: random, size: [32,32]}"]
     judges += ["{net: shapes_mobilenet, weights: random, size: [32,32]}"]
-    cfg = composed("baust_table1", *small, f"metric.classify_with=[{','.join(judges)}]")
+    cfg = composed("baust_table1", *small, f"metric.classify.nets=[{','.join(judges)}]")
     plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     run(plain, tmp_path, {"task": "inversion", "net": "own"})
     metrics = json.loads((tmp_path / "metrics.json").read_text())

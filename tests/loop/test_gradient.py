@@ -4,7 +4,7 @@ import torch
 
 from tests.conftest import MEAN, SmallNet
 from visprior.files.whole import read_json
-from visprior.job.job import run
+from visprior.job.run import run
 from visprior.loop.gradient import without_gradient
 from visprior.loop.problem import Problem
 from visprior.loop.solver import Solver

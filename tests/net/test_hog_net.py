@@ -13,7 +13,7 @@ from visprior.config.build import build
 from visprior.config.schema import config_dir
 from visprior.errors import UserError
 from visprior.files.whole import read_json
-from visprior.job.job import run
+from visprior.job.run import run
 from visprior.net.hog.glyph import glyph
 from visprior.net.hog.hog import Hog
 

@@ -9,7 +9,7 @@ import torch
 
 from visprior.config.build import build
 from visprior.data.picture import find_pictures, load_picture
-from visprior.job.job import run
+from visprior.job.run import run
 from visprior.metric.ssim import ssim
 
 PAPER, OURS = "+experiment=mahendran2016", "+recipe=best_inversion"
@@ -20,7 +20,7 @@ def score(compose_job, tmp_path):
     """Normalised feature error and SSIM of the picture in a run's preimage.png."""
 
     def score(choice: str, *overrides: str) -> tuple[float, float]:
-        cfg = compose_job(*overrides, choice, "metric.classify_with=null")
+        cfg = compose_job(*overrides, choice, "metric.classify.nets=null")
         folder = tmp_path / choice
         run(cfg, folder, {"task": "inversion", "net": "any"})
         net = build(cfg.net)

@@ -9,7 +9,7 @@ from torch import nn
 from visprior.data.picture import find_pictures, load_picture
 from visprior.files.tensors import load_state
 from visprior.files.whole import read_json
-from visprior.job.job import run
+from visprior.job.run import run
 from visprior.loop.start import natural_norm
 
 SIDE, MEAN, STEPS = 24, 120.0, 8

@@ -17,7 +17,7 @@ from visprior.config.build import build
 from visprior.config.schema import config_dir
 from visprior.files.tensors import load_state
 from visprior.files.whole import read_json
-from visprior.job.job import run
+from visprior.job.run import run
 from visprior.streams import gaussian_noise
 
 OF_OTHERS = ("mahendran", "baust", "best")

@@ -27,7 +27,7 @@ def test_a_step_that_the_whole_schedule_does_not_have_is_refused(step):
 
 
 def test_the_pictures_of_a_shortened_run(compose_job, tmp_path):
-    from visprior.job.job import run
+    from visprior.job.run import run
 
     given = ["record.snapshots=[1,50,350]", "schedule.steps=14", "size=32", "layer=relu1_1"]
     run(compose_job(*given), tmp_path, {"task": "inversion", "net": "shapes_vgg_robust"})

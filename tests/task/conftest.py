@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from visprior.files.whole import read_json
-from visprior.job.job import run
+from visprior.job.run import run
 
 NET = """
 import torch

@@ -5,11 +5,11 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
+from visprior.job.services import Services
 
 from visprior.errors import UserError
 from visprior.files.whole import read_json, write_json
-from visprior.job.job import run
-from visprior.job.services import Services
+from visprior.job.run import run
 from visprior.task.book.book import PIXELS, chapters
 
 KEYS = ["net=shapes_vgg", "task=maximization", "schedule.steps=6", "metric.spectrum=false"]

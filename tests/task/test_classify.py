@@ -16,7 +16,7 @@ STILL += ["regularizer=[]", "metric.ssim=false"]  # PSNR would be infinite
 
 
 def other(target="swapped", classes="[green,red,blue]"):
-    """A network for metric.classify_with that is not the run's own."""
+    """A network for metric.classify.nets that is not the run's own."""
     keys = f"target: 'tiny_nets:{target}', size: [16,16], scale: 50, classes: {classes}"
     return f"{{net: python, {keys}}}"
 
@@ -32,7 +32,9 @@ def colours(tmp_path, tiny) -> str:
 
 
 def test_the_class_is_that_of_the_folder(go, colours):
-    _, metrics = go("inversion", *NAMED, *STILL, f"data={colours}", "metric.top_k=2", net="mine")
+    _, metrics = go(
+        "inversion", *NAMED, *STILL, f"data={colours}", "metric.classify.top_k=2", net="mine"
+    )
     rows = {row["label"]: row for row in metrics["images"]}
     assert [rows[n]["class"] for n in rows] == ["green", "green", "red", "red"]
     wrong = rows["red_1.png"]
@@ -48,12 +50,12 @@ def test_the_class_is_that_of_the_folder(go, colours):
 
 def test_another_network_is_asked_too(go, colours):
     """The other one's logits and names are in another order; both see the same."""
-    keys = [*NAMED, *STILL, f"data={colours}", "metric.top_k=1"]
-    asked = f"metric.classify_with=[{other('Colours', '[red,green,blue]')}]"
+    keys = [*NAMED, *STILL, f"data={colours}", "metric.classify.top_k=1"]
+    asked = f"metric.classify.nets=[{other('Colours', '[red,green,blue]')}]"
     _, metrics = go("inversion", *keys, asked, net="mine")
     assert metrics["summary"]["cross_top1"] == metrics["summary"]["python_top1"] == 0.75
     assert metrics["summary"]["mine_top1"] == 0.75
-    _, metrics = go("inversion", *keys, "metric.classify_with=null", folder="none")
+    _, metrics = go("inversion", *keys, "metric.classify.nets=null", folder="none")
     assert not any("top1" in key for key in metrics["summary"])
 
 
@@ -75,12 +77,12 @@ def test_a_maximized_class_is_the_target(go, tiny):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ([f"metric.classify_with=[{other()}]"], "other classes than mine"),
-        ([f"metric.classify_with=[{other(classes='[]')}]"], "no names of classes"),
-        (["metric.classify_with=[vgg99]"], "no 'vgg99' in group 'net'"),
-        (["metric.classify_with=[{net: python, tarjet: x}]"], "did you mean 'target'"),
-        (["metric.classify_with=[3]"], "a net is a name"),
-        (["metric.top_k=0"], "metric.top_k must be >= 1"),
+        ([f"metric.classify.nets=[{other()}]"], "other classes than mine"),
+        ([f"metric.classify.nets=[{other(classes='[]')}]"], "no names of classes"),
+        (["metric.classify.nets=[vgg99]"], "no 'vgg99' in group 'net'"),
+        (["metric.classify.nets=[{net: python, tarjet: x}]"], "did you mean 'target'"),
+        (["metric.classify.nets=[3]"], "a net is a name"),
+        (["metric.classify.top_k=0"], "metric.classify.top_k must be >= 1"),
     ],
 )
 def test_refuses_before_the_run(go, colours, tmp_path, keys, message):
@@ -95,7 +97,7 @@ def test_folders_that_are_no_classes(go, colours):
     _, metrics = go("inversion", *names, net="mine")
     assert metrics["summary"]["mine_top1"] == 1
     with pytest.raises(UserError, match="'green' is no class of the networks"):
-        go("inversion", *names, "metric.classify_with=[mine]", net="mine", folder="b")
+        go("inversion", *names, "metric.classify.nets=[mine]", net="mine", folder="b")
     numbered = [*COLOURS, "net.classes=[red,'tree frog',sky]", *STILL]
     Path(colours, "green").rename(Path(colours, "1_frog"))
     _, metrics = go("inversion", *numbered, f"data={colours}", net="mine", folder="c")

@@ -20,7 +20,7 @@ def read(name):
 
 def test_it_is_the_relative_distance_in_those_features(go):
     asked = "{same: hog, coarse: {net: hog, cell: 16, layer: hog}}"
-    folder, metrics = go("inversion", "net=hog", *SHORT, f"metric.error_in={asked}")
+    folder, metrics = go("inversion", "net=hog", *SHORT, f"metric.error_in.nets={asked}")
     cut = Hog(cell=16).cut(["hog"], "cpu", size=64)
     with torch.no_grad():
         for row in metrics["images"]:
@@ -46,4 +46,4 @@ def test_it_is_the_relative_distance_in_those_features(go):
 )
 def test_mistakes_are_found_before_the_run(go, asked, said):
     with pytest.raises(UserError, match=said):
-        go("inversion", "net=hog", *SHORT, f"metric.error_in={asked}")
+        go("inversion", "net=hog", *SHORT, f"metric.error_in.nets={asked}")

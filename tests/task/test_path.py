@@ -26,7 +26,7 @@ def the_net() -> nn.Module:
     return scope["make"]()
 
 
-FAST = ["task.C=1", "channel=2", "layer='2'", "task.video=false", "metric.classify_with=null"]
+FAST = ["task.C=1", "channel=2", "layer='2'", "task.video=false", "metric.classify.nets=null"]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import torch
 
 from visprior.errors import UserError
 from visprior.files.whole import read_json
-from visprior.job.job import run
+from visprior.job.run import run
 
 QUICK = ["net=vgg19", "size=48", "schedule.steps=12", "metric.spectrum=false"]
 

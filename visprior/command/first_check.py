@@ -13,11 +13,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from visprior.errors import UserError
 
 if TYPE_CHECKING:
-    from visprior.job.job import Job
+    from visprior.job.run import Run
 
 log = logging.getLogger("visprior")
 # By its folder: the job of this process that was checked, and what was said meanwhile.
-_checked: dict[Path, tuple["Job", list[logging.LogRecord]]] = {}
+_checked: dict[Path, tuple["Run", list[logging.LogRecord]]] = {}
 
 
 class Refused(BaseException):
@@ -55,13 +55,13 @@ class FirstCheck(Callback):
         _checked[folder.resolve()] = job, held.records
 
 
-def job_to_run(cfg: DictConfig, folder: Path) -> "Job":
+def job_to_run(cfg: DictConfig, folder: Path) -> "Run":
     """The job that was checked in this process, or one of a sweep, which checks itself.
 
     Its settings are kept in .hydra/. Errors: UserError.
     """
     if folder.resolve() not in _checked:
-        from visprior.job.job import earlier_start
+        from visprior.job.identity import earlier_start
 
         earlier_start(cfg, folder)  # another job's settings must not be written over
         _keep_settings(cfg, folder)
@@ -83,16 +83,16 @@ def _keep_settings(cfg: DictConfig, folder: Path) -> None:
         (folder / ".hydra" / f"{name}.yaml").write_text(OmegaConf.to_yaml(node), encoding="utf-8")
 
 
-def _job_of(cfg: DictConfig, folder: Path) -> "Job":
+def _job_of(cfg: DictConfig, folder: Path) -> "Run":
     """The job of a composed configuration. Errors: UserError."""
     hydra_cfg = HydraConfig.get()
     # Only who types the command may trust code; a YAML file may not trust itself.
     typed: Any = OmegaConf.to_container(hydra_cfg.overrides.task, resolve=False)
     if cfg.trust and not any(o.lstrip("+").startswith("trust=") for o in typed):
         raise UserError(f"trust={list(cfg.trust)} stands in a file; give it on the command line")
-    from visprior.job.job import Job
+    from visprior.job.run import Run
 
-    return Job(cfg, folder, OmegaConf.to_container(hydra_cfg.runtime.choices))
+    return Run(cfg, folder, OmegaConf.to_container(hydra_cfg.runtime.choices))
 
 
 class _Held(logging.Handler):

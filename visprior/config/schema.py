@@ -79,17 +79,6 @@ class Record:
 
 
 @dataclass
-class Metric:
-    """What is measured on the results."""
-
-    ssim: bool = True
-    spectrum: bool = True
-    classify_with: Any = "auto"  # nets that classify the pre-images, the run's own first
-    top_k: int = 5
-    error_in: Any = None  # {name: net} that measure the error of inversions again
-
-
-@dataclass
 class Sample:
     """Which of the pictures in `data` are taken."""
 
@@ -144,7 +133,7 @@ class RunConfig:
     resume: str | None = None
     trust: list[str] = field(default_factory=list)
     record: Record = field(default_factory=Record)
-    metric: Metric = field(default_factory=Metric)
+    metric: Any = field(default_factory=dict)
     report: Report = field(default_factory=Report)
 
 

@@ -16,7 +16,7 @@ ALWAYS |= {"resume", "trust", "record.every", "record.save_seconds"}
 # What the loop is made of, and the images that it computes.
 LOOP = {"regularizer", "param", "optimizer", "schedule", "seed", "seeds", "metric.spectrum"}
 LOOP |= {"record.snapshots", "record.stretch"}
-CLASSES = {"metric.classify_with", "metric.top_k"}
+CLASSES = {"metric.classify"}
 
 _FILTERS = ("kernel", "fluid_kernel", "elastic_kernel")
 _FILES = ("experiment", "recipe")  # groups whose members set keys of others

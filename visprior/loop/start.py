@@ -1,13 +1,11 @@
 """Start images."""
 
 import math
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from visprior.errors import choice
-from visprior.files.whole import read_json
 from visprior.loop.canvas import on_canvas
 from visprior.streams import gaussian_noise, uniform_noise
 
@@ -39,15 +37,6 @@ def natural_norm(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -
 def sigmoid_noise(seeds: list[int], canvas: tuple[int, int], channels: int) -> Tensor:
     """255 sigmoid(n), n ~ N(0, 1) per value: 2 sigmoid(n) - 1 in [-1, 1] (Schürmeyer 2020)."""
     return 255 * torch.sigmoid(gaussian_noise(seeds, (channels, *canvas)))
-
-
-def results_in(start: str) -> str | list[str]:
-    """The pre-images of a run, in its order, where `start` is its folder; else `start` itself."""
-    file = Path(start).expanduser() / "metrics.json"
-    if not file.is_file():
-        return start
-    rows = read_json(file).get("images") or []
-    return [str(file.parent / row["file"]) for row in rows if row.get("file")] or start
 
 
 def start_image(

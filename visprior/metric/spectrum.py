@@ -1,9 +1,28 @@
 """At which scales an image has its energy, and its mean colour."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from visprior.metric.base import Metric
+
+
+class Spectrum(Metric):
+    """octave_bands: the share of energy in each octave, finest first; centroid: the mean frequency
+    in cycles per pixel; mean_colour in grey levels."""
+
+    def measure(self, saved: Tensor, x: Tensor) -> list[dict[str, Any]]:
+        """See Metric.measure."""
+        return describe(saved.cpu().double())
+
+
+def describe(x: Tensor) -> list[dict[str, Any]]:
+    """Octave bands, centroid and mean colour of each image of (B, C, H, W)."""
+    shares, centroid = octave_bands(x)
+    columns = zip(centroid.tolist(), shares.tolist(), mean_colour(x).tolist(), strict=True)
+    return [{"centroid": c, "octave_bands": o, "mean_colour": m} for c, o, m in columns]
 
 
 def mean_colour(x: Tensor) -> Tensor:

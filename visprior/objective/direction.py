@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from omegaconf import DictConfig
 from torch import Tensor
 
 from visprior.errors import UserError, choice, did_you_mean
-from visprior.job.services import Services
-from visprior.net.representation import Layer
+from visprior.net.representation import Layer, Representation
 from visprior.objective.data_terms import channel_axis
 from visprior.objective.term import one_hot
 
 
-def direction_of(spec: dict[str, Any], count: int, where: str, s: Services) -> Tensor:
+def direction_of(spec: dict[str, Any], count: int, where: str, net: Representation) -> Tensor:
     """(1, C): a channel, a mix of two, or a direction (length 1) from a list or a .npy file."""
     kinds = [k for k in ("channel", "direction", "between") if k in spec]
     if len(kinds) > 1:
@@ -24,7 +24,7 @@ def direction_of(spec: dict[str, Any], count: int, where: str, s: Services) -> T
     if not kinds:
         return torch.full((1, count), 1 / count)
     if kinds == ["channel"]:
-        return one_hot([channel_index(s, spec["channel"], count)], count)
+        return one_hot([channel_index(net, spec["channel"], count)], count)
     if kinds == ["between"]:
         a, b, fraction = spec["between"]
         pair = one_hot([a, b], count)
@@ -70,24 +70,24 @@ def numbers(value: Any, batch: int) -> Tensor:
     return numbers.expand(batch)
 
 
-def channel_index(s: Services, c: Any, count: int) -> int:
+def channel_index(net: Representation, c: Any, count: int) -> int:
     """A channel by its number, or by its class name where the layer has one per class."""
     if isinstance(c, int):
         return c
-    if len(s.net.class_names) != count:
+    if len(net.class_names) != count:
         raise UserError(f"channel={c}: class names belong to layer=logits; here a number is needed")
-    return s.net.class_index(c)
+    return net.class_index(c)
 
 
 def chosen_channels(
-    s: Services, layer: Layer, default: int | None = None
+    cfg: DictConfig, net: Representation, layer: Layer, default: int | None = None
 ) -> tuple[list[int], list[str]]:
     """The channels that `channel` names, and a label for each, which is safe as a file name.
 
     default: take so many of the first ones where `channel` names none.
     """
     count = layer.shape[axis_of(layer)]
-    spec = s.cfg.channel
+    spec = cfg.channel
     if spec is None:
         if default is None:
             raise UserError(f"task=maximization needs channel=: 0 to {count - 1}, a list or all")
@@ -96,13 +96,13 @@ def chosen_channels(
         spec = range(count)
     elif isinstance(spec, int | str):
         spec = [spec]
-    chosen = [channel_index(s, c, count) for c in spec]
+    chosen = [channel_index(net, c, count) for c in spec]
     for c in chosen:
         if not 0 <= c < count:
             raise UserError(
-                f"channel={c} is out of range: layer={s.cfg.layer} has {count}, 0 to {count - 1}"
+                f"channel={c} is out of range: layer={cfg.layer} has {count}, 0 to {count - 1}"
             )
-    names = s.net.class_names if len(s.net.class_names) == count else []
+    names = net.class_names if len(net.class_names) == count else []
     labels = [_safe(names[c]) if names and layer.length else f"channel{c}" for c in chosen]
     return chosen, [
         f"{n}_{c}" if labels.count(n) > 1 else n for n, c in zip(labels, chosen, strict=True)

@@ -4,118 +4,121 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from visprior.files.whole import write_json
 from visprior.loop.problem import Solution
+from visprior.metric.spectrum import describe
 from visprior.net.representation import RANDOM
+from visprior.record.images import Batch, ImageResult, summarise
 from visprior.render.curves import write_curves_csv, write_curves_png
 from visprior.render.page import write_overview
 from visprior.render.picture import draw_box, save_png, to_bytes
 from visprior.render.sheet import comparison, contact_sheet
 
-Row = dict[str, Any]  # what is known of one image
 
-
-def write_results(
+def write_images(
     folder: Path,
     solution: Solution,
-    elements: Any,
-    rows: list[Row],
+    batch: Batch,
+    images: Sequence[ImageResult],
     stretch: bool,
-    weights: str | None = None,
-) -> dict[str, Any]:
-    """Pictures and metrics.json, the names of the files added to the rows; returns the summary.
-
-    weights: where the net has them from.
-    """
-    x, targets = solution.x.detach().cpu().float(), elements.pictures
-    settings = elements.settings or []
-    for row, own in zip(rows, settings, strict=bool(settings)):
-        row["differs"] = ", ".join(f"{short_key(k)}={_plain(v)}" for k, v in own.items())
-    for b, row in enumerate(rows):
-        tail = "" if len(rows) == 1 else f"_{row['label']}"
-        target = None if targets is None else targets[b].float()
-        drawing = elements.drawings[b] if elements.drawings else None
-        said = with_note(caption(row, "\n") if len(rows) > 1 else "", row)
-        _pictures(folder, x[b], target, row, tail, stretch, drawing, said)
+) -> list[ImageResult]:
+    """Every picture of a solution; returns the results with the names of their files."""
+    x = solution.x.detach().cpu().float()
+    found = []
+    for b, image in enumerate(images):
+        tail = "" if len(images) == 1 else f"_{image.label}"
+        array, clipped = to_bytes(x[b], stretch)
+        files = {"file": f"preimage{tail}.png"}
+        save_png(folder / files["file"], array)
+        if batch.pictures is not None:
+            drawing = batch.drawings[b] if batch.drawings else None
+            row = image.row()
+            said = with_note(caption(row, "\n") if len(images) > 1 else "", row)
+            target = batch.pictures[b].float()
+            files["comparison"] = f"comparison{tail}.png"
+            panels = comparison(target, x[b], stretch, drawing, said)
+            save_png(folder / files["comparison"], panels)
+        if batch.drawings:
+            files["glyph"] = f"glyph{tail}.png"
+            save_png(folder / files["glyph"], batch.drawings[b])
+        if "receptive_box" in image.metrics:
+            files["box"] = f"box{tail}.png"
+            save_png(folder / files["box"], draw_box(array, tuple(image.metrics["receptive_box"])))
         if solution.canvas is not None and solution.crop is not None:
-            _octave(folder, solution.canvas[b], solution.crop[b], row, tail, stretch)
-        if target is not None and elements.originals:
-            _target(folder, target, elements.originals, b, row)
-    summary = summarise(rows, without=[k for own in settings for k in own])
-    metrics = {"summary": summary, "images": rows, "original": _originals(elements)}
-    metrics |= {"weights": weights}
-    write_json(folder / "metrics.json", metrics)
+            clipped = _octave(folder, solution.canvas[b], solution.crop[b], files, tail, stretch)
+        measured: dict[str, Any] = {"clipped": clipped, "stretched": stretch}
+        if batch.pictures is not None and batch.originals:
+            measured["picture"] = batch.originals[b]
+            files["target"] = _target(folder, batch.pictures[b], batch.originals, b)
+        found.append(image.measured(measured).filed(files))
+    return found
+
+
+def _octave(
+    folder: Path, canvas: Tensor, crop: Tensor, files: dict[str, str], tail: str, stretch: bool
+) -> float:
+    """The whole canvas as the pre-image, and its centre of the size of the network's input.
+
+    Returns the share of the canvas' values that had to be clipped.
+    """
+    array, clipped = to_bytes(canvas, stretch)
+    save_png(folder / files["file"], array)
+    files["crop"] = f"preimage_crop{tail}.png"
+    save_png(folder / files["crop"], to_bytes(crop, stretch)[0])
+    return clipped
+
+
+def _target(folder: Path, target: Tensor, originals: list[str], b: int) -> str:
+    """The photograph as the network's input, a file for each one; returns its name."""
+    several = len(set(originals)) > 1
+    name = f"target_{originals[b]}.png" if several else "target.png"
+    if originals.index(originals[b]) == b:
+        save_png(folder / name, to_bytes(target.float())[0])
+    return name
+
+
+def write_metrics(
+    folder: Path, images: Sequence[ImageResult], weights: str | None, batch: Batch
+) -> dict[str, Any]:
+    """metrics.json: every image, their summary, and the photographs they are compared with.
+
+    weights: where the net has them from. Returns the summary.
+    """
+    summary = summarise(images)
+    rows = [image.row() for image in images]
+    metrics = {"summary": summary, "images": rows, "original": _originals(batch)}
+    write_json(folder / "metrics.json", metrics | {"weights": weights})
     return summary
 
 
-def _pictures(
-    folder: Path,
-    x: Tensor,
-    target: Tensor | None,
-    row: Row,
-    tail: str,
-    stretch: bool,
-    drawing: np.ndarray | None,
-    said: str,
-) -> None:
-    array, clipped = to_bytes(x, stretch)
-    row |= {"file": f"preimage{tail}.png", "clipped": clipped, "stretched": stretch}
-    save_png(folder / row["file"], array)
-    if target is not None:
-        row["comparison"] = f"comparison{tail}.png"
-        save_png(folder / row["comparison"], comparison(target, x, stretch, drawing, said))
-    if drawing is not None:
-        row["glyph"] = f"glyph{tail}.png"
-        save_png(folder / row["glyph"], drawing)
-    if "receptive_box" in row:
-        row["box"] = f"box{tail}.png"
-        save_png(folder / row["box"], draw_box(array, tuple(row["receptive_box"])))
-
-
-def _octave(folder: Path, canvas: Tensor, crop: Tensor, row: Row, tail: str, stretch: bool) -> None:
-    """The whole canvas as the pre-image, and its centre of the size of the network's input."""
-    array, row["clipped"] = to_bytes(canvas, stretch)
-    save_png(folder / row["file"], array)
-    row["crop"] = f"preimage_crop{tail}.png"
-    save_png(folder / row["crop"], to_bytes(crop, stretch)[0])
-
-
-def _target(folder: Path, target: Tensor, originals: list[str], b: int, row: Row) -> None:
-    """The photograph as the network's input, a file for each one."""
-    row["picture"] = originals[b]
-    several = len(set(originals)) > 1
-    row["target"] = f"target_{originals[b]}.png" if several else "target.png"
-    if originals.index(originals[b]) == b:
-        save_png(folder / row["target"], to_bytes(target)[0])
-
-
-def _originals(elements: Any) -> dict[str, Any]:
+def _originals(batch: Batch) -> dict[str, Any]:
     """Spectrum and mean colour of the photographs, to compare with the pre-images'."""
-    from visprior.task.measure.measures import describe
-
-    if elements.pictures is None or elements.originals is None:
+    if batch.pictures is None or batch.originals is None:
         return {}
-    first = {name: b for b, name in reversed(list(enumerate(elements.originals)))}
-    return {n: describe(elements.pictures[b : b + 1].double())[0] for n, b in first.items()}
+    first = {name: b for b, name in reversed(list(enumerate(batch.originals)))}
+    return {n: describe(batch.pictures[b : b + 1].double())[0] for n, b in first.items()}
 
 
-def write_curves(folder: Path, solution: Solution, rows: list[Row], firsts: list[int]) -> None:
+def write_curves(
+    folder: Path, solution: Solution, images: Sequence[ImageResult], firsts: list[int]
+) -> None:
     """curves.csv and curves.png; firsts: the steps at which a stage begins."""
     history = solution.history.double().numpy()
     if not len(history):
         return
     named = {name: history[:, i] for i, name in enumerate(solution.terms)}
-    write_curves_csv(folder / "curves.csv", named, [row["label"] for row in rows])
-    write_curves_png(folder / "curves.png", named, [caption(row) for row in rows], firsts)
+    write_curves_csv(folder / "curves.csv", named, [image.label for image in images])
+    captions = [caption(image.row()) for image in images]
+    write_curves_png(folder / "curves.png", named, captions, firsts)
 
 
-def write_sheet(folder: Path, rows: list[Row], main: str, title: str) -> None:
+def write_sheet(folder: Path, images: Sequence[ImageResult], main: str, title: str) -> None:
     """sheet.png and index.html over the images of a run."""
     from imageio.v3 import imread
 
+    rows = [image.row() for image in images]
     columns = _columns(len(rows))
     lines = [rows[i : i + columns] for i in range(0, min(len(rows), 256), columns)]
     cells = [[imread(folder / r.get("box", r["file"])) for r in line] for line in lines]
@@ -124,29 +127,9 @@ def write_sheet(folder: Path, rows: list[Row], main: str, title: str) -> None:
     write_overview(folder, title, rows)
 
 
-def _lines(row: Row, main: str) -> str:
+def _lines(row: Mapping[str, Any], main: str) -> str:
     """What stands under a picture: which it is, and its main metric."""
     return "\n".join([caption(row, "\n"), f"{main} {short(row.get(main))}"])
-
-
-def summarise(rows: list[Row], without: Sequence[str] = ()) -> dict[str, Any]:
-    """Mean, standard deviation and count of every number over the images that did not fail.
-
-    without: keys of settings, which are no results.
-    """
-    good = [r for r in rows if r["status"] == "ok"]
-    summary: dict[str, Any] = {"n": len(good)}
-    for key in dict.fromkeys(k for r in good for k in r):
-        values = [r.get(key) for r in good]
-        if key in ("seed", "stretched", *without) or not all(
-            isinstance(v, int | float) for v in values
-        ):
-            continue
-        numbers = np.asarray(values, dtype=np.float64)
-        summary[key] = float(numbers.mean())
-        if len(numbers) > 1:
-            summary[f"{key}_std"] = float(numbers.std(ddof=1))
-    return summary
 
 
 def caption(row: Mapping[str, Any], between: str = ", ") -> str:
@@ -158,10 +141,6 @@ def short_key(key: str) -> str:
     """A key as a caption has room for it: the last two parts, or one of two: tv.weight, C."""
     parts = key.split(".")
     return ".".join(parts[-2:] if len(parts) > 2 else parts[-1:])
-
-
-def _plain(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
 
 
 def note(row: Mapping[str, Any]) -> str:

@@ -4,7 +4,9 @@ import logging
 import time
 from collections.abc import Callable
 
-from visprior.errors import UserError
+from omegaconf import DictConfig
+
+from visprior.errors import UserError, whole_number
 from visprior.loop.problem import Moment, Problem
 from visprior.loop.solver import Solver
 from visprior.meter import Meter
@@ -36,7 +38,7 @@ class Bar:
 
     @property
     def hidden(self) -> bool:
-        """Nobody looks, and no line is due."""
+        """Whether there is neither a bar on a terminal nor a line due in the log."""
         return self._meter is None or not (self._meter.seen or self._meter.due)
 
     @property
@@ -56,60 +58,69 @@ class Bar:
             self._meter.close()
 
 
-class LoopWatch:
-    """Shows progress and saves moments; asks the device only every `every` steps."""
+class ProgressWatch:
+    """Shows progress; asks the device for the energies only every `every` steps.
+
+    done: steps of an earlier start.
+    """
+
+    def __init__(self, problem: Problem, bar: Bar, done: int = 0, every: int = 10) -> None:
+        self.every = whole_number("record.every", every, 1)
+        self.problem, self.bar, self.done = problem, bar, done
+
+    def begin(self) -> None:
+        """The loop starts."""
+        self.bar.begin(self.problem.steps, self.done)
+
+    def step(self, moment: Moment, solver: Solver) -> bool:
+        """True when every image is frozen."""
+        asks = moment.step % self.every == 0 or moment.step == self.problem.steps
+        if (asks or self.bar.due) and not self.bar.hidden:
+            self._show(moment)
+        return asks and not bool(moment.alive.any())
+
+    def _show(self, moment: Moment) -> None:
+        last = moment.history[-1].mean(1).tolist()
+        values = dict(zip(self.problem.terms, last, strict=True))
+        measure = self.problem.objective.measure
+        energy = sum(v for k, v in values.items() if k != measure)
+        self.bar.show(moment.step, f"energy {energy:.4g}, {measure} {values[measure]:.4g}")
+
+
+class SavingWatch(ProgressWatch):
+    """Shows progress, keeps snapshots, and saves the moment every `record.save_seconds`."""
 
     def __init__(
         self,
         problem: Problem,
+        bar: Bar,
         done: int,
-        every: int,
-        save_seconds: float,
-        snapshots: list[int],
+        settings: DictConfig,
         save: Callable[[Moment], None],
         snapshot: Callable[[Moment, Solver], None],
-        bar: Bar,
     ) -> None:
-        if every < 1:
-            raise UserError(f"record.every must be >= 1, got {every}")
-        if save_seconds < 0:
-            raise UserError(f"record.save_seconds must be >= 0, got {save_seconds}")
-        self.every = every
-        self.save_seconds = save_seconds
-        self.snapshots = set(snapshots)
-        self.save = save
-        self.snapshot = snapshot
-        self.bar = bar
-        self.steps, self.done = problem.steps, done
+        super().__init__(problem, bar, done, settings.every)
+        self.save_seconds = settings.save_seconds
+        if self.save_seconds < 0:
+            raise UserError(f"record.save_seconds must be >= 0, got {self.save_seconds}")
+        asked = list(settings.snapshots)
+        self.snapshots = set(snapshot_steps(asked, problem.steps, problem.whole))
+        self.save, self.snapshot = save, snapshot
 
     def begin(self) -> None:
         """The loop starts."""
         self.saved = time.perf_counter()
-        self.bar.begin(self.steps, self.done)
+        super().begin()
 
     def step(self, moment: Moment, solver: Solver) -> bool:
         """True when every image is frozen."""
         if moment.step in self.snapshots:
             self.snapshot(moment, solver)
-        stop = False
-        asks = moment.step % self.every == 0 or moment.step == solver.problem.steps
-        if asks or self.bar.due:
-            self._show(moment, solver.problem)
-        if asks:
-            stop = not bool(moment.alive.any())
+        stop = super().step(moment, solver)
         if time.perf_counter() - self.saved > self.save_seconds:
             self.save(moment)
             self.saved = time.perf_counter()
         return stop
-
-    def _show(self, moment: Moment, problem: Problem) -> None:
-        if self.bar.hidden:
-            return
-        last = moment.history[-1].mean(1).tolist()
-        values = dict(zip(problem.terms, last, strict=True))
-        measure = problem.objective.measure
-        energy = sum(v for k, v in values.items() if k != measure)
-        self.bar.show(moment.step, f"energy {energy:.4g}, {measure} {values[measure]:.4g}")
 
 
 def snapshot_steps(asked: list[int], steps: int, whole: int) -> list[int]:

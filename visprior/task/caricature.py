@@ -1,16 +1,15 @@
 """Caricature: a picture with what it excites exaggerated."""
 
-from collections.abc import Callable
 from typing import Any
 
 from omegaconf import DictConfig
 
-from visprior.job.launch import launch
-from visprior.job.services import Services
 from visprior.job.typed_keys import CLASSES, LOOP, kernel_keys, picture_keys
 from visprior.objective.data_terms import Likeness
-from visprior.task.measure.classify import Panel
-from visprior.task.measure.measures import activation_rows, crop_rows, measure
+from visprior.task.job import Job
+from visprior.task.measuring import Measures
+from visprior.task.preimages import Preimages
+from visprior.task.problem import cut_for, problem_for, regularizers_for
 
 
 class Caricature:
@@ -30,24 +29,13 @@ class Caricature:
         """The root keys that matter here, besides those that always do."""
         return LOOP | CLASSES | kernel_keys(cfg) | picture_keys(cfg)
 
-    def prepare(self, s: Services) -> Callable[[], float]:
-        """What gives the mean likeness <Phi, Phi0> / ||Phi0||^2; 1 is the picture itself."""
-        layer, name = s.layer(s.cfg.layer), s.cfg.layer
-        pictures, elements = s.targets()
-        seeds = len(elements.seeds) // len(pictures)
-        regularizers = s.regularizers(layer)
-        cut = s.cut([name, *(extra for r in regularizers.values() for extra in r.layers)])
-        target = s.features(cut, pictures, name).repeat_interleave(seeds, 0)
-        objective = Likeness(name, target, self.C)
-        panel = Panel(s, elements)
-        loop = launch(s, objective, elements, self.start, cut, regularizers)
-
-        def run() -> float:
-            solution = loop()
-            likeness = measure(s, objective, solution.x, cut)
-            rows = activation_rows(s, solution, elements, likeness)
-            crop_rows(s, solution, objective, cut, rows, "likeness")
-            panel.add(rows, s.saved(solution.x))
-            return s.recorder.results(solution, elements, rows, "likeness")
-
-        return run
+    def prepare(self, job: Job) -> Preimages:
+        """The caricatures; their measure is the likeness <Phi, Phi0> / ||Phi0||^2, 1 at x0."""
+        name = job.cfg.layer
+        pictures, batch = job.inputs.targets(job.seeds)
+        regularizers = regularizers_for(job, name)
+        cut = cut_for(job, [name], regularizers)
+        target = job.features(cut, pictures, name).repeat_interleave(len(job.seeds), 0)
+        objective, measures = Likeness(name, target, self.C), Measures(job, batch)
+        problem = problem_for(job, objective, batch, self.start, regularizers, cut)
+        return Preimages(problem, batch, measures.of(problem))

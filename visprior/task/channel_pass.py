@@ -1,4 +1,4 @@
-"""A pass of the net over many pictures that gathers what every channel does."""
+"""A pass of the net over many pictures that measures what every channel does."""
 
 import json
 import time
@@ -7,21 +7,20 @@ from pathlib import Path
 
 import torch
 from omegaconf import OmegaConf
-from torch import Tensor, nn
+from torch import Tensor
 
 from visprior.data.many_pictures import Unreadable
 from visprior.data.source import Pictures
-from visprior.errors import UserError
+from visprior.errors import UserError, whole_number
 from visprior.files.tensors import digest_path, load_state, save_state
-from visprior.job.services import Services
 from visprior.meter import Meter
 from visprior.metric.channels import ChannelStatistics, ChannelTable
 from visprior.metric.colour import ColourStatistics
 from visprior.metric.statistics_file import Statistics
 from visprior.net.fingerprint import fingerprint
-from visprior.net.representation import Layer
 from visprior.objective.data_terms import by_position
 from visprior.objective.direction import axis_of
+from visprior.task.job import Job
 
 BATCH = 64  # pictures per forward pass on a GPU
 _COLOUR = ".colour"  # beside the layers of a saved state; no layer has this name
@@ -29,103 +28,105 @@ _COLOUR = ".colour"  # beside the layers of a saved state; no layer has this nam
 Parts = dict[str, ChannelStatistics | ColourStatistics]
 
 
-def gather(s: Services, names: list[str], k: int) -> Callable[[], Statistics]:
-    """What gives statistics of these layers and of the colours on the job's data.
+class ChannelPass:
+    """A pass over the job's data that measures the channels of some layers, and the colours.
 
-    k: examples a channel. It goes on with what an earlier start of the run left.
-    Errors: UserError for layers or data, here, before anything is written.
+    k: examples a channel. Called, it gives the statistics; it goes on with what an earlier start of
+    the run left, saves what it has now and then, and on Ctrl-C.
+
+    Raises:
+        UserError: layers, k or data that do not exist, before anything is written; none of the
+            pictures can be read.
     """
-    if not isinstance(k, int) or k < 1:
-        raise UserError(f"task.k must be a number >= 1, got {k}")
-    pictures, cut = s.data, s.cut(names)
-    layers = {name: s.layer(name) for name in names}
-    return lambda: _gathered(s, pictures, cut, layers, k)
 
+    def __init__(self, job: Job, names: list[str], k: int) -> None:
+        self.job = job
+        k = whole_number("task.k", k, 1)
+        self.pictures, self.cut = job.inputs.data, job.cut(names)
+        self.layers = {name: job.layer(name) for name in names}
+        self.channels = {
+            name: ChannelStatistics(layer.shape[axis_of(layer)], k)
+            for name, layer in self.layers.items()
+        }
+        self.colour = ColourStatistics(job.net.channels)
+        self.parts: Parts = {**self.channels, _COLOUR: self.colour}
+        self.state = job.folder / "state.safetensors"
 
-def _gathered(
-    s: Services, pictures: Pictures, cut: nn.Module, layers: dict[str, Layer], k: int
-) -> Statistics:
-    parts = {
-        name: ChannelStatistics(layer.shape[axis_of(layer)], k) for name, layer in layers.items()
-    }
-    colour = ColourStatistics(s.net.channels)
-    _pass(s, pictures, cut, parts, colour)
-    count = len(pictures) - len(s.recorder.failures)
-    if not count:
-        raise UserError(f"none of {len(pictures)} pictures can be read")
-    tables = {name: part.table() for name, part in parts.items()}
-    for name, table in tables.items():
-        if not bool(torch.isfinite(table.mean).all()):
-            s.recorder.failures[name] = "responses that are not finite"
-    return Statistics(
-        net=s.net.name,
-        size=list(s.size),
-        data=_lasting(s.cfg.data),
-        sample=dict(s.cfg.sample),
-        count=count,
-        layers={n: {"node": x.node, "shape": list(x.shape)} for n, x in layers.items()},
-        weights=fingerprint(cut),
-        names=_names(pictures, tables),
-        colour=colour.table(),
-        tables=tables,
-    )
+    def __call__(self) -> Statistics:
+        self._show_all()
+        job, failures = self.job, self.job.notes.failures
+        count = len(self.pictures) - len(failures)
+        if not count:
+            raise UserError(f"none of {len(self.pictures)} pictures can be read")
+        tables = {name: part.table() for name, part in self.channels.items()}
+        for name, table in tables.items():
+            if not bool(torch.isfinite(table.mean).all()):
+                failures[name] = "responses that are not finite"
+        return Statistics(
+            net=job.net.name,
+            size=list(job.size),
+            data=_lasting(job.cfg.data),
+            sample=dict(job.cfg.sample),
+            count=count,
+            layers={n: {"node": x.node, "shape": list(x.shape)} for n, x in self.layers.items()},
+            weights=fingerprint(self.cut),
+            names=_names(self.pictures, tables),
+            colour=self.colour.table(),
+            tables=tables,
+        )
 
+    def _show_all(self) -> None:
+        """Show all pictures to the net."""
+        failures = self.job.notes.failures
+        first = _go_on(self.state, self.parts, failures) if self.job.goes_on else 0
+        step, saved = self.job.micro_batch(BATCH), time.perf_counter()
+        kept = first, _tensors(self.parts)
+        meter = Meter(len(self.pictures), "picture", done=first)
+        try:
+            while first < len(self.pictures):
+                indices = range(first, min(first + step, len(self.pictures)))
+                self._show(indices)
+                first = indices.stop
+                kept = first, _tensors(self.parts)
+                meter.add(len(indices))
+                if time.perf_counter() - saved > self.job.cfg.record.save_seconds:
+                    _save(self.state, *kept, failures)
+                    saved = time.perf_counter()
+        except KeyboardInterrupt:  # without the batch that some layers may have seen already
+            _save(self.state, *kept, failures)
+            raise
+        finally:
+            meter.close()
+        for path in (self.state, digest_path(self.state)):
+            path.unlink(missing_ok=True)
 
-def _pass(
-    s: Services,
-    pictures: Pictures,
-    cut: nn.Module,
-    layers: dict[str, ChannelStatistics],
-    colour: ColourStatistics,
-) -> None:
-    """Show all pictures to the net; what was gathered is saved now and then, and on Ctrl-C."""
-    parts: Parts = {**layers, _COLOUR: colour}
-    state = s.folder / "state.safetensors"
-    first = _go_on(state, parts, s.recorder.failures) if s.recorder.goes_on else 0
-    step, saved = s.micro_batch(BATCH), time.perf_counter()
-    kept = first, _tensors(parts)
-    meter = Meter(len(pictures), "picture", done=first)
-    try:
-        while first < len(pictures):
-            indices = range(first, min(first + step, len(pictures)))
-            for number, loaded in _read(s, pictures, indices):
-                with torch.no_grad():
-                    phi = cut(s.to_device(loaded))
-                for name, part in layers.items():
-                    part.add(by_position(phi[name]), number)
-                colour.add(loaded)
-            first = indices.stop
-            kept = first, _tensors(parts)
-            meter.add(len(indices))
-            if time.perf_counter() - saved > s.cfg.record.save_seconds:
-                _save(state, *kept, s.recorder.failures)
-                saved = time.perf_counter()
-    except KeyboardInterrupt:
-        _save(
-            state, *kept, s.recorder.failures
-        )  # without the batch that some layers may have seen already
-        raise
-    finally:
-        meter.close()
-    for path in (state, digest_path(state)):
-        path.unlink(missing_ok=True)
+    def _show(self, indices: range) -> None:
+        """Show these pictures to the net."""
+        for number, loaded in _read(self.pictures, indices, self.job.notes.leave_out):
+            with torch.no_grad():
+                phi = self.cut(self.job.to_device(loaded))
+            for name, part in self.channels.items():
+                part.add(by_position(phi[name]), number)
+            self.colour.add(loaded)
 
 
 def _tensors(parts: Parts) -> dict[str, Tensor]:
     return {f"{name}/{k}": t for name, part in parts.items() for k, t in part.state().items()}
 
 
-def _read(s: Services, pictures: Pictures, indices: range) -> Iterator[tuple[int, Tensor]]:
+def _read(
+    pictures: Pictures, indices: range, leave_out: Callable[[str, str], None]
+) -> Iterator[tuple[int, Tensor]]:
     """Pictures in a row, with the number of the first; those that cannot be read are left out."""
     try:
         yield indices.start, pictures.load(indices)
     except Unreadable as error:
         if len(indices) == 1:
-            s.recorder.leave_out(pictures.name(indices.start), str(error))
+            leave_out(pictures.name(indices.start), str(error))
             return
         middle = len(indices) // 2
-        yield from _read(s, pictures, indices[:middle])
-        yield from _read(s, pictures, indices[middle:])
+        yield from _read(pictures, indices[:middle], leave_out)
+        yield from _read(pictures, indices[middle:], leave_out)
 
 
 def _save(path: Path, first: int, tensors: dict[str, Tensor], left_out: dict[str, str]) -> None:

@@ -10,17 +10,18 @@ from torch import Tensor
 
 from visprior.data.source import Pictures, Sample, open_data
 from visprior.errors import UserError, choice
-from visprior.job.services import Services
 from visprior.meter import Meter
 from visprior.metric.channels import ChannelTable
 from visprior.metric.statistics_file import NAME, Statistics, load_statistics, save_statistics
-from visprior.net.representation import Layer
+from visprior.net.representation import RANDOM, Layer
 from visprior.objective.direction import chosen_channels
-from visprior.record.measured import say, write_measured
+from visprior.record.images import ImageResult
 from visprior.record.results import with_note
 from visprior.render.picture import draw_box, save_png, to_bytes
 from visprior.render.sheet import contact_sheet
-from visprior.task.channel_pass import gather
+from visprior.task.channel_pass import ChannelPass
+from visprior.task.job import Job
+from visprior.task.preimages import Findings, Pass
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right in pixels, half open
 # The table of a layer, the pictures it numbers, and where both are from.
@@ -55,111 +56,123 @@ class Examples:
         own = self.statistics is None and cfg.data is not None
         return {"data", "channel"} | ({"sample"} if own else set())
 
-    def prepare(self, s: Services) -> Callable[[], float]:
-        """What gives the mean response of all examples shown."""
-        ranking = self._ranking(s)
-        layer = s.layer(s.cfg.layer)
-        channels, labels = chosen_channels(s, layer, self.count)
-        return lambda: self._write(s, layer, channels, labels, ranking())
+    def prepare(self, job: Job) -> Pass:
+        """A pass whose main number is the mean response of all examples shown."""
+        ranking = self._ranking(job)
+        layer = job.layer(job.cfg.layer)
+        channels, labels = chosen_channels(job.cfg, job.net, layer, self.count)
+        return Pass(lambda: self._findings(job, layer, channels, labels, ranking()))
 
-    def _write(
-        self, s: Services, layer: Layer, channels: list[int], labels: list[str], ranking: Ranking
-    ) -> float:
+    def _findings(
+        self, job: Job, layer: Layer, channels: list[int], labels: list[str], ranking: Ranking
+    ) -> Findings:
         table, pictures, found = ranking
-        drawn = self._drawn(s, layer, table, pictures, list(zip(channels, labels, strict=True)))
-        rows = [row for of_channel in drawn for row in of_channel]
-        s.recorder.mark(rows)
-        self._sheet(s, rows, labels, found)
-        value = float(np.mean([row["activation"] for row in rows]))
-        summary = {"n": len(rows), "pictures": found.count, "activation": value}
-        which = f"{len(channels)} channels of {s.recorder.layer_words}"
-        say(f"{which}, the best of {found.count} pictures", s.folder / "sheet.png")
-        return write_measured(s.recorder, summary, rows, "activation")
+        chosen = list(zip(channels, labels, strict=True))
+        drawn = self._drawn(job, layer, table, pictures, chosen)
+        images = [image for of_channel in drawn for image in of_channel]
+        self._sheet(job, images, labels, found)
+        value = float(np.mean([image.metrics["activation"] for image in images]))
+        summary = {"n": len(images), "pictures": found.count, "activation": value}
+        which = f"{len(channels)} channels of {job.layer_words}"
+        line = f"{which}, the best of {found.count} pictures"
+        return Findings("activation", summary, images, line, job.folder / "sheet.png")
 
-    def patches(self, s: Services) -> list[list[str]]:
+    def patches(self, job: Job) -> list[list[str]]:
         """Draw the examples of every channel chosen; the files of what it sees, best first."""
-        table, pictures, _ = self._ranking(s)()
-        layer = s.layer(s.cfg.layer)
-        channels, labels = chosen_channels(s, layer, self.count)
-        drawn = self._drawn(s, layer, table, pictures, list(zip(channels, labels, strict=True)))
-        return [[row["patch"] or row["file"] for row in rows] for rows in drawn]
+        table, pictures, _ = self._ranking(job)()
+        layer = job.layer(job.cfg.layer)
+        channels, labels = chosen_channels(job.cfg, job.net, layer, self.count)
+        chosen = list(zip(channels, labels, strict=True))
+        drawn = self._drawn(job, layer, table, pictures, chosen)
+        return [[i.files["patch"] or i.files["file"] for i in images] for images in drawn]
 
-    def _ranking(self, s: Services) -> Callable[[], Ranking]:
+    def _ranking(self, job: Job) -> Callable[[], Ranking]:
         """From the statistics there are, or those that a pass over `data` will give."""
-        path = self.statistics or (s.net.statistics if s.cfg.data is None else None)
+        path = self.statistics or (job.net.statistics if job.cfg.data is None else None)
         if path is None:
-            pending = gather(s, [str(s.cfg.layer)], self.k)
-            return lambda: self._measured(s, pending())
+            measure = ChannelPass(job, [str(job.cfg.layer)], self.k)
+            return lambda: _measured(job, measure)
         found, file = load_statistics(path)
-        if s.cfg.size is None:
-            s.use_size(found.size)
-        elif list(s.size) != list(found.size):
+        if job.cfg.size is None:
+            job.use_size(found.size)
+        elif list(job.size) != list(found.size):
             made = "x".join(str(n) for n in found.size)
-            raise UserError(f"size={s.cfg.size}: the statistics in '{file}' are of {made}")
-        table = found.table(s.layer(s.cfg.layer), s.cut([s.cfg.layer]), file)
+            raise UserError(f"size={job.cfg.size}: the statistics in '{file}' are of {made}")
+        table = found.table(job.layer(job.cfg.layer), job.cut([job.cfg.layer]), file)
         if table.image.shape[1] < self.k:
             raise UserError(f"'{file}' has {table.image.shape[1]} examples a channel; set task.k")
-        data = found.data if s.cfg.data is None else s.cfg.data
-        pictures = open_data(data, Sample(**found.sample), s.size, s.net.channels)
+        data = found.data if job.cfg.data is None else job.cfg.data
+        pictures = open_data(data, Sample(**found.sample), job.size, job.net.channels)
         for number, name in found.names.items():
             if int(number) >= len(pictures) or pictures.name(int(number)) != name:
                 raise UserError(f"data={data} has changed: picture {number} was '{name}'")
         return lambda: (table, pictures, found)
 
-    @staticmethod
-    def _measured(s: Services, found: Statistics) -> Ranking:
-        save_statistics(s.folder / NAME, found)
-        return found.tables[str(s.cfg.layer)], s.data, found
-
     def _drawn(
         self,
-        s: Services,
+        job: Job,
         layer: Layer,
         table: ChannelTable,
         pictures: Pictures,
         chosen: list[tuple[int, str]],
-    ) -> list[list[dict[str, Any]]]:
-        """Draw the examples of every channel (its number and label); their rows of metrics."""
+    ) -> list[list[ImageResult]]:
+        """Draw the examples of every channel (its number and label)."""
         drawn = []
         with Meter(len(chosen), "channel", "drawing examples") as meter:
-            for which in chosen:
-                drawn.append(self._channel(s, layer, table, pictures, which))
+            for channel, label in chosen:
+                count = min(self.k, int((table.image[channel] >= 0).sum()))
+                drawn.append(
+                    [
+                        _example(job, layer, table, pictures, channel, f"{label}_{rank + 1}", rank)
+                        for rank in range(count)
+                    ]
+                )
                 meter.add(1)
         return drawn
 
-    def _channel(
-        self, s: Services, layer: Layer, table: ChannelTable, pictures: Pictures, which: Any
-    ) -> list[dict[str, Any]]:
-        """Draw the examples of one channel; a row of metrics for each."""
-        channel, label = which
-        rows = []
-        for rank in range(min(self.k, int((table.image[channel] >= 0).sum()))):
-            i, cell = int(table.image[channel, rank]), int(table.position[channel, rank])
-            x, box = pictures.load([i])[0], box_of(layer, cell, s.size)
-            row = {"label": f"{label}_{rank + 1}", "status": "ok", "channel": channel}
-            row |= {"picture": pictures.name(i), "index": i, "activation": None}
-            row["activation"] = float(table.value[channel, rank])
-            row |= _draw(s.folder, row["label"], x, box)
-            row |= {"position": _place(layer, cell), "receptive_box": box and list(box)}
-            rows.append(row)
-        return rows
-
     def _sheet(
-        self, s: Services, rows: list[dict[str, Any]], labels: list[str], found: Statistics
+        self, job: Job, images: list[ImageResult], labels: list[str], found: Statistics
     ) -> None:
         """sheet.png: a row a channel, the best picture first."""
         from imageio.v3 import imread
 
         key = "file" if self.show == "boxed" else "patch"
+        rows = [image.row() for image in images]
         lines = [[r for r in rows if r["label"].rpartition("_")[0] == label] for label in labels]
-        cells = [[imread(s.folder / (r[key] or r["file"])) for r in line] for line in lines]
+        cells = [[imread(job.folder / (r[key] or r["file"])) for r in line] for line in lines]
         captions = [
             [with_note(f"{r['activation']:.3g}  {r['picture']}", r) for r in line] for line in lines
         ]
-        which = f"{s.recorder.net_words}, {s.recorder.layer_words}"
+        which = f"{job.net_words}, {job.layer_words}"
         title = f"{which}: examples among {found.count} pictures"
         sheet = contact_sheet(cells, labels, title=title, captions=captions, cell=LEAST)
-        save_png(s.folder / "sheet.png", sheet)
+        save_png(job.folder / "sheet.png", sheet)
+
+
+def _measured(job: Job, measure: ChannelPass) -> Ranking:
+    """The ranking that a pass over `data` gives; its statistics are kept in the folder."""
+    found = measure()
+    save_statistics(job.folder / NAME, found)
+    return found.tables[str(job.cfg.layer)], measure.pictures, found
+
+
+def _example(
+    job: Job,
+    layer: Layer,
+    table: ChannelTable,
+    pictures: Pictures,
+    channel: int,
+    label: str,
+    rank: int,
+) -> ImageResult:
+    """Draw one example of a channel."""
+    number, cell = int(table.image[channel, rank]), int(table.position[channel, rank])
+    x, box = pictures.load([number])[0], box_of(layer, cell, job.size)
+    metrics = {"channel": channel, "picture": pictures.name(number), "index": number}
+    metrics["activation"] = float(table.value[channel, rank])
+    metrics |= {"position": _place(layer, cell), "receptive_box": box and list(box)}
+    metrics |= {"weights": RANDOM} if job.net.weights == RANDOM else {}
+    return ImageResult(label, metrics=metrics, files=_draw(job.folder, label, x, box))
 
 
 def _place(layer: Layer, cell: int) -> list[int]:

@@ -8,16 +8,18 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from visprior.errors import UserError, did_you_mean
-from visprior.job.launch import launch
-from visprior.job.services import Services
 from visprior.job.typed_keys import CLASSES, LOOP, kernel_keys, picture_keys
+from visprior.loop.problem import Solution
+from visprior.metric.locality import Box, share_inside, side95
 from visprior.net.representation import Layer
 from visprior.objective.data_terms import FeatureDistance, channel_axis
+from visprior.record.images import ImageResult
 from visprior.regularizer.base import Regularizer
 from visprior.regularizer.diversity import Diversity
-from visprior.task.measure.classify import Panel
-from visprior.task.measure.measures import crop_rows, inversion_rows, measure, window_rows
-from visprior.task.measure.other_errors import OtherErrors
+from visprior.task.job import Job
+from visprior.task.measuring import Measures
+from visprior.task.preimages import Preimages
+from visprior.task.problem import cut_for, problem_for, regularizers_for
 
 HALVES = ["first_half", "second_half"]
 
@@ -54,37 +56,27 @@ class Inversion:
         """The root keys that matter here, besides those that always do."""
         return LOOP | CLASSES | kernel_keys(cfg) | picture_keys(cfg) | {"metric"}
 
-    def prepare(self, s: Services) -> Callable[[], float]:
-        """What gives the mean normalised feature error over the images."""
-        layer = s.layer(s.cfg.layer)
-        name = s.cfg.layer
-        pictures, elements = s.targets()
-        seeds = len(elements.seeds) // len(pictures)
-        regularizers = s.regularizers(layer)
-        _advise(s, regularizers, name)
-        kept = [extra for r in regularizers.values() for extra in r.layers]
-        cut = s.cut([name, *kept])
-        target = s.features(cut, pictures, name)
+    def prepare(self, job: Job) -> Preimages:
+        """The pre-images of the job's pictures; their measure is the normalised feature error."""
+        name = job.cfg.layer
+        layer = job.layer(name)
+        pictures, batch = job.inputs.targets(job.seeds)
+        regularizers = regularizers_for(job, name)
+        _advise(job, regularizers, name)
+        cut = cut_for(job, [name], regularizers)
+        target = job.features(cut, pictures, name)
         mask = self.mask(target)
-        C = s.net.strength(name) if self.C == "depth" else self.C
-        target = target.repeat_interleave(seeds, 0)
-        elements.drawings = s.net.drawings(target)
+        C = job.net.strength(name) if self.C == "depth" else self.C
+        target = target.repeat_interleave(len(job.seeds), 0)
+        batch.drawings = job.net.drawings(target)
         objective = FeatureDistance(name, target, mask, C, self.p)
-        panel, others = Panel(s, elements), OtherErrors(s, elements)
-        loop = launch(s, objective, elements, self.start, cut, regularizers)
-
-        def run() -> float:
-            solution = loop()
-            error = measure(s, objective, solution.x, cut)
-            rows = inversion_rows(s, solution, elements, error)
-            crop_rows(s, solution, objective, cut, rows, "error")
-            panel.add(rows, s.saved(solution.x))
-            others.add(rows, solution.x)
-            if self.window:
-                self._box(s, layer, target, solution.x, rows)
-            return s.recorder.results(solution, elements, rows, "error")
-
-        return run
+        measures = Measures(job, batch)
+        problem = problem_for(job, objective, batch, self.start, regularizers, cut)
+        measure = measures.of(problem)
+        if self.window:
+            box = self._box(job, layer, target)
+            return Preimages(problem, batch, lambda solution: in_box(job, measure, solution, box))
+        return Preimages(problem, batch, measure)
 
     def mask(self, phi: Tensor) -> Tensor | None:
         """M, broadcastable to the features: selected channels times the central window."""
@@ -126,30 +118,46 @@ class Inversion:
             raise UserError(f"task.window={self.window} does not fit a layer of {cells} cells")
         return -(-(cells - self.window + 1) // 2) - 1
 
-    def _box(
-        self, s: Services, layer: Layer, phi: Tensor, x: Tensor, rows: list[dict[str, Any]]
-    ) -> None:
-        """Measure how much of the pre-image lies in the window's receptive field."""
+    def _box(self, job: Job, layer: Layer, phi: Tensor) -> Box | None:
+        """The receptive field of the window; None where the layer's is not known."""
         if layer.field is None or layer.stride is None:
-            for row in rows:
-                row["note"] = "the receptive field of this layer is not known: no box"
-            return
+            return None
         n = int(self.window or 0)
         spans = []
-        for cells, pixels in zip(phi.shape[2:], s.size, strict=True):
+        for cells, pixels in zip(phi.shape[2:], job.size, strict=True):
             first = self._first(cells)
             a, b = layer.box(first, first + n - 1)
             spans.append((max(a, 0), min(b, pixels)))
         (top, bottom), (left, right) = spans
-        window_rows(s, x, rows, (top, left, bottom, right))
+        return top, left, bottom, right
 
 
-def _advise(s: Services, regularizers: dict[str, Regularizer], name: str) -> None:
+def in_box(
+    job: Job,
+    measure: Callable[[Solution], list[ImageResult]],
+    solution: Solution,
+    box: Box | None,
+) -> list[ImageResult]:
+    """The results with the share of the picture's energy in a box and the side that holds 95 %."""
+    images = measure(solution)
+    if box is None:
+        why = {"note": "the receptive field of this layer is not known: no box"}
+        return [image.measured(why) for image in images]
+    x = job.saved(solution.x).cpu().double()
+    shares = share_inside(x, list(job.net.center), box).tolist()
+    sides = side95(x, list(job.net.center), box).tolist()
+    return [
+        image.measured({"receptive_box": list(box), "share_in_box": share, "side_95": side})
+        for image, share, side in zip(images, shares, sides, strict=True)
+    ]
+
+
+def _advise(job: Job, regularizers: dict[str, Regularizer], name: str) -> None:
     """Say when images are to have the same features and different ones at once."""
     for key, part in regularizers.items():
         if isinstance(part, Diversity) and name in part.layers:
             other = f"regularizer.{key}.layer=LAYER keeps them apart in another one"
-            s.recorder.warn(
+            job.notes.warn(
                 f"regularizer.{key} works against an inversion of the same layer, which gives all "
                 f"images the same features; {other}"
             )

@@ -5,20 +5,23 @@ from torch import Tensor
 
 from visprior.data.picture import find_pictures, load_picture
 from visprior.errors import UserError, shown
-from visprior.job.services import Services, say_once
 from visprior.metric.statistics_file import load_statistics
 from visprior.objective.term import Term
+from visprior.record.run_file import say_once
+from visprior.task.job import Job
 
 PHOTOGRAPHS = ["astronaut", "chelsea", "coffee", "rocket"]
 
 
-def photographs(s: Services) -> Tensor:
+def photographs(job: Job) -> Tensor:
     """The four photographs at the network's own size, on the device."""
     found = find_pictures(PHOTOGRAPHS)
-    return s.to_device(torch.cat([load_picture(p, s.net.size, s.net.channels) for _, p in found]))
+    return job.to_device(
+        torch.cat([load_picture(p, job.net.size, job.net.channels) for _, p in found])
+    )
 
 
-def find_maxima(s: Services, terms: list[Term], statistics: str | None) -> list[Tensor]:
+def find_maxima(job: Job, terms: list[Term], statistics: str | None) -> list[Tensor]:
     """Per term the maxima (B,) over positions and pictures, at least 1e-3 of the layer's.
 
     A unit that no picture excites would otherwise get an unbounded weight. Statistics know single
@@ -26,10 +29,10 @@ def find_maxima(s: Services, terms: list[Term], statistics: str | None) -> list[
     """
     known = {}
     for name in dict.fromkeys(t.layer for t in terms if _single(t)):
-        maxima = stored_maxima(s, name, statistics)
+        maxima = stored_maxima(job, name, statistics)
         known |= {} if maxima is None else {name: maxima}
     missing = [t for t in terms if t.layer not in known or not _single(t)]
-    measured = iter(_measured(s, missing) if missing else [])
+    measured = iter(_measured(job, missing) if missing else [])
     return [
         next(measured) if t in missing else _at(known[t.layer], t.channels).to(t.scale)
         for t in terms
@@ -47,18 +50,18 @@ def _at(maxima: Tensor, channels: Tensor | list[int] | None) -> Tensor:
     return torch.maximum(maxima[chosen], 1e-3 * maxima.abs().max() + 1e-12)
 
 
-def stored_maxima(s: Services, layer: str, given: str | None) -> Tensor | None:
+def stored_maxima(job: Job, layer: str, given: str | None) -> Tensor | None:
     """M of every channel of a layer, from the file given or the one that ships with the net.
 
     None when there is none, or when the shipped one was made with other weights. Errors: UserError
     when the file given does not fit.
     """
-    path = given or s.net.statistics
+    path = given or job.net.statistics
     if path is None:
         return None
     found, file = load_statistics(path)
     try:
-        table = found.table(s.net.layer(layer), s.cut([layer]), file)
+        table = found.table(job.net.layer(layer), job.cut([layer]), file)
     except UserError:
         if given:
             raise
@@ -69,12 +72,12 @@ def stored_maxima(s: Services, layer: str, given: str | None) -> Tensor | None:
     return table.maximum
 
 
-def _measured(s: Services, terms: list[Term]) -> list[Tensor]:
+def _measured(job: Job, terms: list[Term]) -> list[Tensor]:
     """M on the photographs."""
     say_once(f"M, the largest responses, measured on {len(PHOTOGRAPHS)} photographs")
-    cut = s.cut([t.layer for t in terms])
+    cut = job.cut([t.layer for t in terms])
     with torch.no_grad():
-        phi = cut(photographs(s))
+        phi = cut(photographs(job))
     floors = [1e-3 * phi[t.layer].abs().max() for t in terms]
     return [
         torch.maximum(t.maxima(phi[t.layer]), floor + 1e-12)
@@ -82,12 +85,12 @@ def _measured(s: Services, terms: list[Term]) -> list[Tensor]:
     ]
 
 
-def channel_maxima(s: Services, layer: str, channels: list[int], statistics: str | None) -> Tensor:
+def channel_maxima(job: Job, layer: str, channels: list[int], statistics: str | None) -> Tensor:
     """M of some channels of a (B, C, H, W) layer, at least 1e-3 of the layer's."""
-    maxima = stored_maxima(s, layer, statistics)
+    maxima = stored_maxima(job, layer, statistics)
     if maxima is None:
         say_once(f"M, the largest responses, measured on {len(PHOTOGRAPHS)} photographs")
-        cut = s.cut([layer])
+        cut = job.cut([layer])
         with torch.no_grad():
-            maxima = cut(photographs(s))[layer].amax((0, 2, 3)).cpu()
+            maxima = cut(photographs(job))[layer].amax((0, 2, 3)).cpu()
     return _at(maxima, channels)

@@ -1,7 +1,6 @@
 """Activation maximization: an image that excites a part of a layer most."""
 
 import math
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -9,8 +8,6 @@ from omegaconf import DictConfig, ListConfig
 from torch import Tensor
 
 from visprior.errors import UserError, choice
-from visprior.job.launch import launch
-from visprior.job.services import Elements, Services
 from visprior.job.typed_keys import CLASSES, LOOP, kernel_keys, picture_keys
 from visprior.loop.problem import Solution
 from visprior.net.representation import Layer
@@ -23,11 +20,14 @@ from visprior.objective.direction import (
     place_of,
 )
 from visprior.objective.term import SCORES, Term, one_hot
-from visprior.task.book.book import chapters, prepare_book
+from visprior.record.images import Batch, ImageResult
+from visprior.task.book.book import ChannelBook, chapters
+from visprior.task.job import Job
 from visprior.task.maxima import find_maxima
-from visprior.task.measure.classify import Panel
-from visprior.task.measure.measures import activation_rows, crop_rows, measure
+from visprior.task.measuring import Measures
 from visprior.task.mosaic import mosaic_terms
+from visprior.task.preimages import Parts, Preimages
+from visprior.task.problem import cut_for, problem_for, regularizers_for
 
 PLACES = ["mean", "centre", "mosaic"]
 
@@ -96,63 +96,58 @@ class Maximization:
             keys |= {"data"}
         return keys if self.terms else keys | {"channel"}
 
-    def prepare(self, s: Services) -> Callable[[], float]:
-        """What gives the mean activation over the images.
+    def prepare(self, job: Job) -> Preimages | Parts:
+        """The pre-images of the channels; their measure is the activation.
 
         Several layers, more images than fit, and what stands beside a channel in a book: a book.
         """
         if not self.terms and self.where != "mosaic":
-            plan = chapters(s, self.batch)
-            several = isinstance(s.cfg.layer, ListConfig) or len(plan[0].batches) > 1
+            plan = chapters(job, self.batch)
+            several = isinstance(job.cfg.layer, ListConfig) or len(plan[0].batches) > 1
             if several or self.examples or self.videos:
-                return prepare_book(self, s, plan)
+                return ChannelBook(self, job, plan).parts()
         elif self.examples or self.videos:
             raise UserError("task.examples and task.videos are for channels, each by itself")
-        return self.alone(s)
+        return self.one_batch(job)
 
-    def alone(self, s: Services) -> Callable[[], float]:
-        """What gives the mean activation over the images of one layer, in one batch."""
+    def one_batch(self, job: Job) -> Preimages:
+        """The pre-images of channels of one layer, in one batch."""
         if self.where == "mosaic":
-            layer = s.layer(s.cfg.layer)
-            channels, _ = chosen_channels(s, layer, self.filters)
-            terms, elements = mosaic_terms(s, layer, channels, self.M, self.statistics)
+            layer = job.layer(job.cfg.layer)
+            channels, _ = chosen_channels(job.cfg, job.net, layer, self.filters)
+            terms, batch = mosaic_terms(job, layer, channels, self.M, self.statistics)
         else:
-            terms, elements = self._weighted(s) if self.terms else self._channels(s)
+            terms, batch = self._weighted(job) if self.terms else self._channels(job)
         objective = Activation(terms, self.C)
-        regularizers = s.regularizers(s.layer(objective.layers[0]))
-        extra = [name for r in regularizers.values() for name in r.layers]
-        cut = s.cut([*objective.layers, *extra])
-        panel = Panel(s, elements)
-        loop = launch(s, objective, elements, self.start, cut, regularizers)
+        regularizers = regularizers_for(job, objective.layers[0])
+        measures = Measures(job, batch)
+        cut = cut_for(job, objective.layers, regularizers)
+        problem = problem_for(job, objective, batch, self.start, regularizers, cut)
 
-        def run() -> float:
-            solution = loop()
-            value = measure(s, objective, solution.x, cut)
-            self._advise(s, solution, value.unclipped, objective.layers[0])
-            rows = activation_rows(s, solution, elements, value)
-            crop_rows(s, solution, objective, cut, rows, "activation")
-            panel.add(rows, s.saved(solution.x))
-            return s.recorder.results(solution, elements, rows, "activation")
+        def measure(solution: Solution) -> list[ImageResult]:
+            reached = measures.main(problem, solution)
+            _advise(job, reached.unclipped, objective.layers[0])
+            return measures.results(problem, solution, reached)
 
-        return run
+        return Preimages(problem, batch, measure)
 
-    def _channels(self, s: Services) -> tuple[list[Term], Elements]:
-        layer = s.layer(s.cfg.layer)
-        channels, names = chosen_channels(s, layer)
-        elements = self._elements(s, names)
-        repeats = len(elements.seeds) // len(channels)
-        if layer.length == len(s.net.class_names):
-            elements.classes = [s.net.class_names[c] for c in channels for _ in range(repeats)]
+    def _channels(self, job: Job) -> tuple[list[Term], Batch]:
+        layer = job.layer(job.cfg.layer)
+        channels, names = chosen_channels(job.cfg, job.net, layer)
+        batch = self._batch(job, names)
+        repeats = len(batch.seeds) // len(channels)
+        if layer.length == len(job.net.class_names):
+            batch.classes = [job.net.class_names[c] for c in channels for _ in range(repeats)]
         count = layer.shape[axis_of(layer)]
-        direction = s.to_device(one_hot(channels, count).repeat_interleave(repeats, 0))
-        term = Term(s.cfg.layer, direction, place_of(layer, self.where), 1.0, 0.0, self.score)
-        self._scale(s, [term], [layer])
-        return [term], elements
+        direction = job.to_device(one_hot(channels, count).repeat_interleave(repeats, 0))
+        term = Term(job.cfg.layer, direction, place_of(layer, self.where), 1.0, 0.0, self.score)
+        self._scale(job, [term], [layer])
+        return [term], batch
 
-    def _elements(self, s: Services, names: list[str]) -> Elements:
+    def _batch(self, job: Job, names: list[str]) -> Batch:
         """names x pictures x seeds; pictures only where the start asks for them."""
-        seeds = s.seeds()
-        wanted = s.pictures() if self.start == "image" else [("", None)]
+        seeds = job.seeds
+        wanted = job.inputs.pictures() if self.start == "image" else [("", None)]
         labels, all_seeds, pictures = [], [], []
         for name in names:
             for picture, x in wanted:
@@ -162,20 +157,20 @@ class Maximization:
                     all_seeds.append(seed)
                     pictures.append(x)
         stacked = torch.cat(pictures) if self.start == "image" else None
-        return Elements(labels, all_seeds, stacked)
+        return Batch(labels, all_seeds, stacked)
 
-    def _weighted(self, s: Services) -> tuple[list[Term], Elements]:
+    def _weighted(self, job: Job) -> tuple[list[Term], Batch]:
         """The terms of a weighted sum; one direction for all images."""
-        elements = self._elements(s, ["sum"])
+        batch = self._batch(job, ["sum"])
         terms, layers = [], []
         for i, spec in enumerate(self.terms or []):
             allowed = ["layer", "channel", "direction", "between", "weight", "where", "power"]
             for key in spec:
                 choice(f"task.terms[{i}]: key", key, allowed)
-            name = spec.get("layer", s.cfg.layer)
-            layer = s.layer(name)
-            v = direction_of(spec, layer.shape[axis_of(layer)], f"task.terms[{i}]", s)
-            v = s.to_device(v.expand(len(elements.seeds), -1))
+            name = spec.get("layer", job.cfg.layer)
+            layer = job.layer(name)
+            v = direction_of(spec, layer.shape[axis_of(layer)], f"task.terms[{i}]", job.net)
+            v = job.to_device(v.expand(len(batch.seeds), -1))
             where = place_of(layer, spec.get("where", self.where))
             terms.append(
                 Term(
@@ -188,32 +183,32 @@ class Maximization:
                 )
             )
             layers.append(layer)
-        self._scale(s, terms, layers)
-        return terms, elements
+        self._scale(job, terms, layers)
+        return terms, batch
 
-    def _scale(self, s: Services, terms: list[Term], layers: list[Layer]) -> None:
-        """1/Z of every term; they have 1 already."""
+    def _scale(self, job: Job, terms: list[Term], layers: list[Layer]) -> None:
+        """Give every term its 1/Z, see the class; without this it is 1."""
         if self.scale == "none":
             return
-        maxima = find_maxima(s, terms, self.statistics) if self.M == "auto" else None
-        height, width = s.size
+        maxima = find_maxima(job, terms, self.statistics) if self.M == "auto" else None
+        height, width = job.size
         for i, (term, layer) in enumerate(zip(terms, layers, strict=True)):
             M = maxima[i] if maxima else numbers(self.M, len(term.scale)).to(term.scale)
-            rho = float(layer.field or min(s.size))
+            rho = float(layer.field or min(job.size))
             if term.where == "mean":
                 rho = min(rho, math.sqrt(height * width))
                 term.scale = 1e4 * height * width / (M * rho**4)
             else:
                 term.scale = 1e4 / (M * rho**2)
 
-    @staticmethod
-    def _advise(s: Services, solution: Solution, value: Tensor, name: str) -> None:
-        """Say which images stayed without activation, and what to try."""
-        still = int((value == 0).sum())
-        if not still:
-            return
-        names = [layer.name for layer in s.net.layers(s.size)]
-        node = s.net.layer(name, s.size)
-        at = next((i for i, n in enumerate(names) if n in (name, node.name)), 0)
-        before = f"; the layer before it is layer={names[at - 1]}" if at else ""
-        s.recorder.warn(f"{still} of {len(value)} images still excite nothing in {name}{before}")
+
+def _advise(job: Job, reached: Tensor, name: str) -> None:
+    """Say how many images stayed without activation, and what to try."""
+    still = int((reached == 0).sum())
+    if not still:
+        return
+    names = [layer.name for layer in job.net.layers(job.size)]
+    node = job.net.layer(name, job.size)
+    at = next((i for i, n in enumerate(names) if n in (name, node.name)), 0)
+    before = f"; the layer before it is layer={names[at - 1]}" if at else ""
+    job.notes.warn(f"{still} of {len(reached)} images still excite nothing in {name}{before}")

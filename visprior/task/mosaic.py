@@ -6,9 +6,10 @@ from typing import Any
 import torch
 
 from visprior.errors import UserError
-from visprior.job.services import Elements, Services
 from visprior.net.representation import Layer
 from visprior.objective.term import Mosaic, Term, one_hot
+from visprior.record.images import Batch
+from visprior.task.job import Job
 from visprior.task.maxima import channel_maxima
 
 ONE_BY_ONE = 512  # layers with more channels get an image per filter
@@ -21,46 +22,48 @@ def odd_pitch(layer: Layer, least: int) -> int:
     return pitch + (pitch % 2 == 0)
 
 
-def largest_side(s: Services, name: str, cells: int, layer: Layer) -> int:
+def largest_side(job: Job, name: str, cells: int, layer: Layer) -> int:
     """The largest image side whose feature map is exactly `cells` wide, by bisection."""
     stride, field = int(layer.stride or 1), int(layer.field or 1)
     low, high = cells * stride, (cells + 4) * stride + field
     while high - low > 1:
         middle = (low + high) // 2
-        if s.net.layer(name, (middle, middle)).shape[-1] <= cells:
+        if job.net.layer(name, (middle, middle)).shape[-1] <= cells:
             low = middle
         else:
             high = middle
-    if s.net.layer(name, (low, low)).shape[-1] != cells:
+    if job.net.layer(name, (low, low)).shape[-1] != cells:
         raise UserError(f"no image side gives {name} exactly {cells} cells; use task.where=centre")
     return low
 
 
 def mosaic_terms(
-    s: Services, layer: Layer, channels: list[int], M: Any, statistics: str | None
-) -> tuple[list[Any], Elements]:
+    job: Job, layer: Layer, channels: list[int], M: Any, statistics: str | None
+) -> tuple[list[Any], Batch]:
     """The objective and the images of a mosaic; sets the job's size (M&V 2016, code)."""
-    name = s.cfg.layer
+    name = job.cfg.layer
     if len(layer.shape) != 3 or layer.field is None or layer.stride is None:
         raise UserError(f"where=mosaic needs rows, columns and a receptive field; {name} has none")
     if M == "auto":
-        maxima = channel_maxima(s, name, channels, statistics)
+        maxima = channel_maxima(job, name, channels, statistics)
     else:
         maxima = torch.full((len(channels),), float(M))
-    seeds = s.seeds()
+    seeds = job.seeds
     if layer.shape[0] > ONE_BY_ONE:
-        side = largest_side(s, name, odd_pitch(layer, 1), layer)
-        s.use_size((side, side))
-        direction = s.to_device(one_hot(channels, layer.shape[0]).repeat_interleave(len(seeds), 0))
+        side = largest_side(job, name, odd_pitch(layer, 1), layer)
+        job.use_size((side, side))
+        direction = job.to_device(
+            one_hot(channels, layer.shape[0]).repeat_interleave(len(seeds), 0)
+        )
         term = Term(name, direction, "centre")
         term.scale = (1e4 / (maxima * layer.field**2)).to(direction).repeat_interleave(len(seeds))
         labels = [f"channel{c}_seed{n}" for c in channels for n in seeds]
-        return [term], Elements(labels, seeds * len(channels))
+        return [term], Batch(labels, seeds * len(channels))
     mosaic = Mosaic(name, channels, odd_pitch(layer, 4), len(seeds))
-    side = largest_side(s, name, mosaic.side * mosaic.pitch, layer)
-    s.use_size((side, side))
+    side = largest_side(job, name, mosaic.side * mosaic.pitch, layer)
+    job.use_size((side, side))
     mosaic.scales = 1e4 / (maxima * layer.field**2 * len(channels))
-    mosaic.scale = mosaic.scale.to(device=s.device, dtype=s.dtype)
-    return [mosaic], Elements(
+    mosaic.scale = mosaic.scale.to(device=job.device, dtype=job.dtype)
+    return [mosaic], Batch(
         [f"mosaic_seed{n}" if len(seeds) > 1 else "mosaic" for n in seeds], seeds
     )

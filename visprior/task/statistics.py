@@ -2,19 +2,18 @@
 
 import csv
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from visprior.files.whole import write_bytes
-from visprior.job.services import Services
 from visprior.metric.statistics_file import NAME, Statistics, save_statistics
-from visprior.record.measured import say, write_measured
-from visprior.task.channel_pass import gather
+from visprior.task.channel_pass import ChannelPass
+from visprior.task.job import Job
+from visprior.task.preimages import Findings, Pass
 
 
-class ChannelStatistics:
+class StatisticsOfChannels:
     """Measure the channels of some layers, and the colours, on `data`.
 
     `layer` may be one, a list, or all. k: examples per channel. statistics.safetensors (and .json,
@@ -29,26 +28,27 @@ class ChannelStatistics:
         """The root keys that matter here, besides those that always do."""
         return {"data", "sample"}
 
-    def prepare(self, s: Services) -> Callable[[], float]:
-        """What gives the share of channels that respond to no picture (maximum at most 0)."""
-        asked = s.cfg.layer
+    def prepare(self, job: Job) -> Pass:
+        """A pass whose main number is the share of channels that respond to no picture."""
+        asked = job.cfg.layer
         if asked == "all":
-            names = [layer.name for layer in s.net.layers(s.size)]
+            names = [layer.name for layer in job.net.layers(job.size)]
         else:
             names = [asked] if isinstance(asked, str) else list(asked)
-        pending = gather(s, names, self.k)
-        return lambda: self._write(s, names, pending())
+        measure = ChannelPass(job, names, self.k)
+        return Pass(lambda: _findings(job, measure()))
 
-    @staticmethod
-    def _write(s: Services, names: list[str], found: Statistics) -> float:
-        save_statistics(s.folder / NAME, found)
-        _write_csv(s.folder / "statistics.csv", found)
-        silent = sum(int((t.maximum <= 0).sum()) for t in found.tables.values())
-        channels = sum(len(t.maximum) for t in found.tables.values())
-        summary = {"n": found.count, "channels": channels, "silent": silent / channels}
-        line = f"{channels} channels of {len(names)} layers on {found.count} pictures"
-        say(f"{line}, {silent} of them silent", s.folder / NAME)
-        return write_measured(s.recorder, summary, [], "silent")
+
+def _findings(job: Job, found: Statistics) -> Findings:
+    """Write the statistics; unresponsive channels have a maximum of at most 0."""
+    save_statistics(job.folder / NAME, found)
+    _write_csv(job.folder / "statistics.csv", found)
+    unresponsive = sum(int((t.maximum <= 0).sum()) for t in found.tables.values())
+    channels = sum(len(t.maximum) for t in found.tables.values())
+    summary = {"n": found.count, "channels": channels, "silent": unresponsive / channels}
+    line = f"{channels} channels of {len(found.tables)} layers on {found.count} pictures"
+    words = f"{line}, {unresponsive} of them silent"
+    return Findings("silent", summary, [], words, job.folder / NAME)
 
 
 def _write_csv(path: Path, found: Statistics) -> None:

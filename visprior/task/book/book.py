@@ -1,23 +1,19 @@
 """A channel book: the maximizations of many channels and layers, in batches that fit in memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
-from pathlib import Path
 from typing import Any, Protocol
 
 from omegaconf import ListConfig
 
-from visprior.config.build import build
 from visprior.config.schema import slug
 from visprior.errors import UserError
-from visprior.files.whole import read_json
-from visprior.job.services import Services
 from visprior.objective.direction import chosen_channels
-from visprior.record.measured import say, write_measured
+from visprior.record.images import ImageResult
 from visprior.render.book import write_front_page, write_layer_page
-from visprior.schedule.schedule import Schedule
-from visprior.task.book.extras import add_examples, add_videos, check_examples, find_videos
+from visprior.task.book.extras import check_examples, find_videos, with_examples, with_videos
+from visprior.task.job import Job
+from visprior.task.preimages import Done, Findings, Part, Parts, Preimages
 
 PIXELS = 2**22  # of the images of one batch, all together: about 0.5 GB with the optimiser's state
 
@@ -30,8 +26,8 @@ class Maximizes(Protocol):
     statistics: str | None
     videos: str | None
 
-    def alone(self, s: Services) -> Callable[[], float]:
-        """What maximizes one layer's channels in one batch."""
+    def one_batch(self, job: Job) -> Preimages:
+        """The pre-images of one layer's channels in one batch."""
         ...
 
 
@@ -44,29 +40,20 @@ class Chapter:
     batches: list[list[int]]
 
 
-@dataclass
-class Batch:
-    """A batch of a chapter: its part of the run, and what computes it unless it is finished."""
-
-    chapter: Chapter
-    part: Services
-    compute: Callable[[], float] | None
-
-
-def chapters(s: Services, batch: int | str) -> list[Chapter]:
+def chapters(job: Job, batch: int | str) -> list[Chapter]:
     """The layers and batches that `layer` and `channel` ask for.
 
     batch: channels at a time; auto: as many as PIXELS allows.
     """
-    layers = list(s.cfg.layer) if isinstance(s.cfg.layer, ListConfig) else [s.cfg.layer]
-    fits = max(1, PIXELS // (s.size[0] * s.size[1] * len(s.seeds())))
+    layers = list(job.cfg.layer) if isinstance(job.cfg.layer, ListConfig) else [job.cfg.layer]
+    fits = max(1, PIXELS // (job.size[0] * job.size[1] * len(job.seeds)))
     if batch != "auto" and (not isinstance(batch, int) or batch < 1):
         raise UserError(f"task.batch must be auto or a number >= 1, got {batch}")
     step = fits if batch == "auto" else int(batch)
     found = []
     for name in dict.fromkeys(layers):
-        one = s.with_keys({"layer": name})
-        channels, _ = chosen_channels(one, one.layer(name))
+        one = job.with_keys({"layer": name})
+        channels, _ = chosen_channels(one.cfg, one.net, one.layer(name))
         parts = [channels[i : i + step] for i in range(0, len(channels), step)]
         found.append(Chapter(name, slug(name), parts))
     if not found:
@@ -74,115 +61,81 @@ def chapters(s: Services, batch: int | str) -> list[Chapter]:
     return found
 
 
-def prepare_book(task: Maximizes, s: Services, plan: Sequence[Chapter]) -> Callable[[], float]:
-    """What maximizes everything in the plan and gives the mean activation.
+class ChannelBook:
+    """A page of pre-images for every layer of a plan, and a front page that leads to them.
 
-    The first batch is prepared here, and what stands beside it is looked for. Errors: UserError.
+    Raises:
+        UserError: examples or videos that stand beside the channels cannot be found.
     """
-    videos = find_videos(s, task.videos)
-    batches = _batches(task, s, plan)
-    first = next(batches)
-    if task.examples:
-        check_examples(first.part, task.examples, task.statistics)
-    return lambda: _write_book(task, s, plan, chain([first], batches), videos)
+
+    def __init__(self, task: Maximizes, job: Job, plan: Sequence[Chapter]) -> None:
+        self.task, self.job, self.plan = task, job, plan
+        self.videos = find_videos(job, task.videos)
+        if task.examples:
+            keys = _keys(plan[0], plan[0].batches[0])
+            check_examples(job.with_keys(keys), task.examples, task.statistics)
+
+    def parts(self) -> Parts:
+        """The batches, one after the other; the main metric is the mean activation."""
+        steps = sum(stage.steps for stage in self.job.schedule.stages(self.job.task))
+        batches = [batch for chapter in self.plan for batch in chapter.batches]
+        images = sum(map(len, batches)) * len(self.job.seeds)
+        words = f"{images} images in {len(batches)} batches of {steps} steps"
+        return Parts(self._each(steps), words, steps * len(batches))
+
+    def _each(self, steps: int) -> Generator[Part, Done, Findings]:
+        """The pages are written after every batch, so that they can be looked at meanwhile."""
+        images: list[ImageResult] = []
+        strips: list[dict[str, Any]] = []
+        for chapter in self.plan:
+            own: list[ImageResult] = []
+            for channels in chapter.batches:
+                folder = f"{chapter.folder}/{channels[0]:04d}"
+                done = yield Part(folder, _keys(chapter, channels), self.task.one_batch, steps)
+                own += self._images(chapter, done)
+                self._write_pages(chapter, own, strips)
+                self.job.notes.failures |= done.failures
+                if done.interrupted:
+                    return self._findings(images + [i.within(chapter.folder) for i in own])
+            strips.append(self._strip(chapter, own))
+            images += [image.within(chapter.folder) for image in own]
+        return self._findings(images)
+
+    def _images(self, chapter: Chapter, done: Done) -> list[ImageResult]:
+        """The images of a batch with what stands beside them; files relative to the layer's."""
+        layer = {"layer": chapter.layer}
+        images = [i.measured(layer).within(done.job.folder.name) for i in done.images]
+        if self.task.examples:
+            images = with_examples(done.job, images, self.task.examples, self.task.statistics)
+        return with_videos(done.job, images, self.videos)
+
+    def _write_pages(
+        self, chapter: Chapter, own: list[ImageResult], before: list[dict[str, Any]]
+    ) -> None:
+        job = self.job
+        title = f"{job.net_words}, {job.net.called(chapter.layer)}: what excites its channels"
+        rows = [image.row() for image in own]
+        write_layer_page(job.folder / chapter.folder, title, rows, min(job.size))
+        strips = [*before, self._strip(chapter, own)]
+        write_front_page(job.folder, f"{job.net_words}: channel book", strips)
+
+    def _strip(self, chapter: Chapter, images: list[ImageResult]) -> dict[str, Any]:
+        """A layer on the front page: eight of its pictures, spread over the channels."""
+        good = [image for image in images if image.ok]
+        chosen = good[:: max(1, len(good) // 8)][:8]
+        mean = sum(image.metrics["activation"] for image in good) / max(1, len(good))
+        files = [f"{chapter.folder}/{image.files['file']}" for image in chosen]
+        about = {"name": self.job.net.called(chapter.layer), "folder": chapter.folder}
+        return about | {"files": files, "count": len(images), "activation": mean}
+
+    def _findings(self, images: list[ImageResult]) -> Findings:
+        good = [image.metrics["activation"] for image in images if image.ok]
+        mean = sum(good) / len(good) if good else float("nan")
+        line = f"{len(images)} pictures, mean activation {mean:.3g}"
+        summary = {"n": len(good), "activation": mean}
+        return Findings("activation", summary, images, line, self.job.folder / "index.html")
 
 
-def _write_book(
-    task: Maximizes,
-    s: Services,
-    plan: Sequence[Chapter],
-    parts: Iterator[Batch],
-    videos: dict[tuple[str, str], Path],
-) -> float:
-    """Maximize batch by batch. What is finished is not done again.
-
-    The pages are written after every batch, so that they can be looked at while the rest runs.
-    """
-    batches = sum(len(chapter.batches) for chapter in plan)
-    s.recorder.bar.total = _steps(s) * batches
-    images = sum(len(b) for chapter in plan for b in chapter.batches) * len(s.seeds())
-    s.recorder.announce(f"{images} images in {batches} batches of {_steps(s)} steps", s.device)
-    rows: list[dict[str, Any]] = []
-    strips: list[dict[str, Any]] = []
-    for chapter, group in groupby(parts, lambda batch: batch.chapter):
-        own: list[dict[str, Any]] = []
-        for batch in group:
-            part = batch.part
-            own += _rows(task, batch, videos)
-            title = (
-                f"{s.recorder.net_words}, {s.net.called(chapter.layer)}: what excites its channels"
-            )
-            write_layer_page(s.folder / chapter.folder, title, own, min(s.size))
-            _front(s, [*strips, _strip(s, chapter, own)])
-            s.recorder.failures |= part.recorder.failures
-            if part.recorder.interrupted:
-                s.recorder.interrupted = True
-                return _finish(s, rows + _from_book(own, chapter))
-        strips.append(_strip(s, chapter, own))
-        rows += _from_book(own, chapter)
-    return _finish(s, rows)
-
-
-def _steps(s: Services) -> int:
-    """Steps of one batch."""
-    schedule: Schedule = build(s.cfg.schedule, s.cfg.trust)
-    return sum(stage.steps for stage in schedule.stages(s.recorder.task))
-
-
-def _batches(task: Maximizes, s: Services, plan: Sequence[Chapter]) -> Iterator[Batch]:
-    """The batches in their order, each prepared when it is asked for."""
-    for chapter in plan:
-        for channels in chapter.batches:
-            keys = {"layer": chapter.layer, "channel": channels}
-            part = s.part(f"{chapter.folder}/{channels[0]:04d}", keys)
-            yield Batch(chapter, part, None if part.recorder.finished else task.alone(part))
-
-
-def _rows(
-    task: Maximizes, batch: Batch, videos: dict[tuple[str, str], Path]
-) -> list[dict[str, Any]]:
-    """Maximize one batch unless an earlier start has; its rows, files relative to the layer's."""
-    part, chapter = batch.part, batch.chapter
-    if batch.compute is None:
-        part.recorder.bar.pass_over(_steps(part))
-    else:
-        with part.recorder.running():
-            batch.compute()
-            part.recorder.finish(part.device)
-    base = part.folder.name
-    rows = read_json(part.folder / "metrics.json")["images"]
-    for row in rows:
-        row |= {"layer": chapter.layer, "file": f"{base}/{row['file']}"}
-    if task.examples:
-        add_examples(part, rows, task.examples, task.statistics)
-    add_videos(part, rows, videos)
-    return rows
-
-
-def _strip(s: Services, chapter: Chapter, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """A layer on the front page: eight of its pictures, spread over the channels."""
-    good = [row for row in rows if row["status"] == "ok"]
-    shown = good[:: max(1, len(good) // 8)][:8]
-    mean = sum(row["activation"] for row in good) / max(1, len(good))
-    files = [f"{chapter.folder}/{row['file']}" for row in shown]
-    about = {"name": s.net.called(chapter.layer), "folder": chapter.folder, "files": files}
-    return about | {"count": len(rows), "activation": mean}
-
-
-def _front(s: Services, strips: Sequence[dict[str, Any]]) -> None:
-    write_front_page(s.folder, f"{s.recorder.net_words}: channel book", strips)
-
-
-def _from_book(rows: list[dict[str, Any]], chapter: Chapter) -> list[dict[str, Any]]:
-    """Rows with files relative to the book's folder."""
-    return [row | {"file": f"{chapter.folder}/{row['file']}"} for row in rows]
-
-
-def _finish(s: Services, rows: list[dict[str, Any]]) -> float:
-    """metrics.json of the whole book."""
-    s.recorder.bar.close()
-    good = [row["activation"] for row in rows if row["status"] == "ok"]
-    mean = sum(good) / len(good) if good else float("nan")
-    summary = {"n": len(good), "activation": mean}
-    say(f"{len(rows)} pictures, mean activation {mean:.3g}", s.folder / "index.html")
-    return write_measured(s.recorder, summary, rows, "activation")
+def _keys(chapter: Chapter, channels: list[int]) -> dict[str, Any]:
+    """The root keys of a batch."""
+    return {"layer": chapter.layer, "channel": channels}

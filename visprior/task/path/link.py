@@ -1,5 +1,6 @@
-"""The way from one image to the next: the band in one pass or two, resumable."""
+"""The link from one image of a path to the next: the band in one pass or two, resumable."""
 
+from collections.abc import Generator
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,22 +11,24 @@ from torch import Tensor
 
 from visprior.config.build import build
 from visprior.errors import UserError
-from visprior.files.tensors import digest_path, load_state, save_state
 from visprior.hyper import Progress
-from visprior.job.launch import launch_from
-from visprior.job.services import Elements, Services
-from visprior.loop.problem import Moment, Solution
+from visprior.loop.gradient import measure
+from visprior.loop.problem import Solution, Start
+from visprior.record.images import Batch
 from visprior.regularizer.band import Band
 from visprior.regularizer.band_geometry import densify, straight
 from visprior.regularizer.base import Regularizer, Scene, acts
 from visprior.render.picture import as_saved
-from visprior.task.path.plan import Feature, Plan, pass_stages
+from visprior.task.job import Job
+from visprior.task.path.plan import Feature, PathSettings, pass_stages
 from visprior.task.path.starts import without_snapshots
+from visprior.task.preimages import Done, Part, Preimages
+from visprior.task.problem import cut_for, problem_for, regularizers_for
 
 
 @dataclass
-class Trail:
-    """What the passes of one way did."""
+class Passes:
+    """What the passes of one link took."""
 
     steps: list[int] = field(default_factory=list)  # taken in each pass
     seconds: float = 0.0  # of all passes together, those of earlier starts too
@@ -34,13 +37,13 @@ class Trail:
 
 @dataclass
 class Link:
-    """The way between two start images, ends included, on the CPU."""
+    """The images between two start images, ends included, on the CPU."""
 
     x: Tensor  # (n, C, H, W)
     activation: Tensor  # (n,), of the frames as they are shown
     unclipped: Tensor  # (n,), of x itself, which the band has raised
     straight: Tensor  # (n,), of the frames of the straight line
-    trail: Trail
+    passes: Passes
 
 
 def sags(a: Tensor, every: int, drop: tuple[float, float]) -> bool:
@@ -55,25 +58,24 @@ def sags(a: Tensor, every: int, drop: tuple[float, float]) -> bool:
     return bool(((a[:-1] < left - drop[0]) & (a[:-1] < right - drop[1])).any())
 
 
-class Way:
-    """Looks for the way between two images, by a plan, for a feature."""
+class LinkSearch:
+    """Looks for the images between two others, with a path's settings, for a feature."""
 
-    def __init__(self, s: Services, plan: Plan, feature: Feature) -> None:
-        self.s = s
-        self.plan = plan
+    def __init__(self, job: Job, settings: PathSettings, feature: Feature) -> None:
+        self.job = job
+        self.settings = settings
         self.feature = feature
-        self.layer = s.layer(feature.layer)
-        self.stages = pass_stages(s)
-        self.param = build(s.cfg.param, s.cfg.trust)
-        self.param.prepare(s.net.channels)
-        self.cut = s.cut([feature.layer])
+        self.stages = pass_stages(job)
+        self.param = build(job.cfg.param, job.cfg.trust)
+        self.param.prepare(job.net.channels)
+        self.cut = job.cut([feature.layer])
 
     def check(self) -> None:
-        """Errors: UserError for what a path cannot run with."""
-        for name, r in self.s.regularizers(self.layer).items():
+        """Raises UserError for what a path cannot run with."""
+        for name, r in regularizers_for(self.job, self.feature.layer).items():
             _check(name, r)
 
-    def of(self, feature: Feature) -> "Way":
+    def of(self, feature: Feature) -> "LinkSearch":
         """The same for another feature of the layer."""
         other = copy(self)
         other.feature = feature
@@ -81,70 +83,63 @@ class Way:
 
     def measure(self, x: Tensor) -> Tensor:
         """The activation of images, (n,) on the CPU."""
-        return self.s.measure(self.feature.objective(len(x)), self.s.to_device(x), self.cut)
+        objective, batch = self.feature.objective(len(x)), self.job.micro_batch(len(x))
+        return measure(objective, self.cut, self.job.to_device(x), batch)
 
-    def measure_shown(self, x: Tensor) -> Tensor:
-        """The activation of images as a film shows them: clipped, never stretched; (n,)."""
+    def measure_saved(self, x: Tensor) -> Tensor:
+        """The activation of images as a film has them: clipped, never stretched; (n,)."""
         return self.measure(as_saved(x))
 
-    def link(self, name: str, ends: Tensor) -> Link:
-        """The way between ends (2, C, H, W); its passes lie in folders beginning with name."""
-        first, last = self.param.encode(self.s.to_device(ends))
-        line = straight(first, last, self.plan.pivots)
-        z, trail = line, Trail()
-        if self.plan.passes:
-            z = self._pass(f"{name}/pass1", 0, z, ends, trail)
-        z = densify(z, self.plan.insert)
+    def link(self, name: str, ends: Tensor) -> Generator[Part, Done, Link]:
+        """The link between ends (2, C, H, W); yields its passes, in folders beginning with name."""
+        first, last = self.param.encode(self.job.to_device(ends))
+        line, settings = straight(first, last, self.settings.pivots), self.settings
+        z, passes = line, Passes()
+        if settings.passes:
+            z = yield from self._pass(f"{name}/pass1", 0, z, ends, passes)
+        z = densify(z, settings.insert)
         if (
-            self.plan.passes == 2
-            and not trail.failures
-            and sags(self.measure(self._image(z)), self.plan.insert + 1, self.plan.drop)
+            settings.passes == 2
+            and not passes.failures
+            and sags(self.measure(self._image(z)), settings.insert + 1, settings.drop)
         ):
-            z = self._pass(f"{name}/pass2", 1, z, ends, trail)
-        elif self.plan.passes == 2:
-            self.s.recorder.bar.pass_over(self.stages[1][0])
+            z = yield from self._pass(f"{name}/pass2", 1, z, ends, passes)
+        elif settings.passes == 2:
+            self.job.bar.pass_over(self.stages[1][0])
         x = self._image(z)
-        baseline = self.measure_shown(self._image(densify(line, self.plan.insert)))
-        return Link(x.cpu(), self.measure_shown(x), self.measure(x), baseline, trail)
+        baseline = self.measure_saved(self._image(densify(line, settings.insert)))
+        return Link(x.cpu(), self.measure_saved(x), self.measure(x), baseline, passes)
 
     def _image(self, z: Tensor) -> Tensor:
         with torch.no_grad():
-            return self.param.decode(self.s.to_device(z))
+            return self.param.decode(self.job.to_device(z))
 
-    def _pass(self, name: str, number: int, z: Tensor, ends: Tensor, trail: Trail) -> Tensor:
+    def _pass(
+        self, name: str, number: int, z: Tensor, ends: Tensor, passes: Passes
+    ) -> Generator[Part, Done, Tensor]:
         """z after one run of the loop, or as an earlier start has left it."""
         planned, schedule = self.stages[number]
-        part = self.s.part(name, self._keys(schedule, ends))
-        left = part.folder / "pivots.safetensors"
-        if part.recorder.finished and left.is_file():
-            tensors, meta = load_state(left)
-            self.s.recorder.bar.pass_over(planned)
-            trail.steps.append(int(meta["steps"]))
-            trail.seconds += part.recorder.seconds_before
-            return self.s.to_device(tensors["z"])
-        with part.recorder.running():
-            solution, band = self._run(part, z)
-            m = solution.moment
-            assert m is not None
-            if solution.interrupted:
-                part.recorder.save(m)
-                raise KeyboardInterrupt
-        z, taken = _outcome(m, band)
-        self._leave(part, solution, z, taken)
-        self.s.recorder.bar.pass_over(planned - solution.steps)
-        trail.steps.append(taken)
-        trail.seconds += part.recorder.seconds
-        trail.failures += list(solution.failures.values())[:1]
-        return z
+        keys = self._keys(schedule, ends)
+
+        def prepare(job: Job) -> Preimages:
+            return self._problem(job, z)
+
+        done = yield Part(name, keys, prepare, planned, kept="pivots.safetensors")
+        if done.interrupted:
+            raise KeyboardInterrupt
+        passes.steps.append(int(done.tensors["steps"]))
+        passes.seconds += done.seconds
+        passes.failures += list(done.failures.values())[:1]
+        return self.job.to_device(done.tensors["z"])
 
     def _keys(self, schedule: Any, ends: Tensor) -> dict[str, Any]:
         """The root keys of a pass: its stage, and weights in proportion to the ends' activation."""
-        keys: dict[str, Any] = {"schedule": schedule, "record": without_snapshots(self.s)}
-        if not self.plan.relative:
+        keys: dict[str, Any] = {"schedule": schedule, "record": without_snapshots(self.job)}
+        if not self.settings.relative:
             return keys
         level = max(float(self.measure(ends).mean()), 0.0)
-        node = OmegaConf.create(OmegaConf.to_container(self.s.cfg.regularizer))
-        for name in self.plan.relative:
+        node = OmegaConf.create(OmegaConf.to_container(self.job.cfg.regularizer))
+        for name in self.settings.relative:
             weight = OmegaConf.select(node, f"{name}.weight")
             if not isinstance(weight, int | float):
                 raise UserError(
@@ -153,36 +148,24 @@ class Way:
             OmegaConf.update(node, f"{name}.weight", weight * level)
         return keys | {"regularizer": node}
 
-    def _run(self, part: Services, z: Tensor) -> tuple[Solution, Band]:
-        """The loop, and the band that it ran with.
+    def _problem(self, job: Job, z: Tensor) -> Preimages:
+        """A pass of the band from z; only its path is kept.
 
         Under random transforms a step's activations are those of one draw, which say nothing of
         when to end: then all steps are taken.
         """
-        regularizers = part.regularizers(self.layer)
+        layer = self.feature.layer
+        regularizers = regularizers_for(job, layer)
         for name, r in regularizers.items():
             _check(name, r)
-        band = copy(self.plan.band)
+        band = copy(self.settings.band)
         band.ends = band.ends and not any(acts(r, "perturb") for r in regularizers.values())
-        band.prepare(Scene(part.size, list(part.net.center), self.layer.stride, self.feature.layer))
+        band.prepare(Scene(job.size, list(job.net.center), job.layer(layer).stride, layer))
         regularizers["band"] = band
-        extra = [layer for r in regularizers.values() for layer in r.layers]
-        elements = Elements([f"{k:03d}" for k in range(len(z))], [part.cfg.seed] * len(z))
-        objective = self.feature.objective(len(z))
-        cut = part.cut([self.feature.layer, *extra])
-        return launch_from(part, z, objective, elements, cut, regularizers)(), band
-
-    @staticmethod
-    def _leave(part: Services, solution: Solution, z: Tensor, taken: int) -> None:
-        """What a pass leaves behind: its pivots, in place of the state of the loop."""
-        meta = {"steps": str(taken)}
-        save_state(part.folder / "pivots.safetensors", {"z": z}, meta)
-        part.recorder.failures = {str(b): why for b, why in solution.failures.items()}
-        part.recorder.run |= {"steps": taken, "loop_seconds": solution.seconds}
-        part.recorder.finish(part.device)
-        state = part.folder / "state.safetensors"
-        for path in (state, digest_path(state)):
-            path.unlink(missing_ok=True)
+        batch = Batch([f"{k:03d}" for k in range(len(z))], [job.cfg.seed] * len(z))
+        objective, cut = self.feature.objective(len(z)), cut_for(job, [layer], regularizers)
+        problem = problem_for(job, objective, batch, Start(z), regularizers, cut)
+        return Preimages(problem, batch, None, lambda solution: _path_of(solution, band))
 
 
 def _check(name: str, r: Regularizer) -> None:
@@ -196,15 +179,16 @@ def _check(name: str, r: Regularizer) -> None:
         raise UserError(f"regularizer={name} couples the images of a batch, as the band does")
 
 
-def _outcome(m: Moment, band: Band) -> tuple[Tensor, int]:
-    """The path of a finished pass and the steps that led to it.
+def _path_of(solution: Solution, band: Band) -> dict[str, Tensor]:
+    """The path `z` of a finished pass and the number of `steps` that led to it.
 
     When the band has ended it, the path whose activations were good enough, as in algorithm 1:
     the one before the step after which that was seen.
     """
-    t = Progress(0, 1, 0, 0, 1)
-    enough = band.stop(m.history[-1][0], t)
+    m = solution.moment
+    assert m is not None
+    enough = band.stop(m.history[-1][0], Progress(0, 1, 0, 0, 1))
     if enough is not None and bool(enough):
-        return m.good, m.step - 1
+        return {"z": m.good, "steps": torch.tensor(m.step - 1)}
     finite = torch.isfinite(m.z.flatten(1)).all(1)[:, None, None, None]
-    return torch.where(finite, m.z, m.good), m.step
+    return {"z": torch.where(finite, m.z, m.good), "steps": torch.tensor(m.step)}

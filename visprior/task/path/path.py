@@ -1,28 +1,29 @@
 """A path of pre-images, on which the least active one is as active as may be."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
 from omegaconf import DictConfig
+from torch import Tensor
 
 from visprior.errors import UserError, choice
-from visprior.job.services import Services
 from visprior.job.typed_keys import CLASSES, LOOP, kernel_keys
 from visprior.objective.direction import axis_of, chosen_channels, place_of
 from visprior.objective.term import SCORES, one_hot
 from visprior.regularizer.band import Band
-from visprior.task.path.link import Way
+from visprior.task.job import Job
+from visprior.task.path.link import LinkSearch
 from visprior.task.path.plan import Feature, check_spring, pass_stages
-from visprior.task.path.result import Path as Found
-from visprior.task.path.result import finish_paths, write_path
+from visprior.task.path.result import findings_of, write_path
 from visprior.task.path.starts import Made, Start, batches_of, make_starts, plan_starts
+from visprior.task.preimages import Done, Findings, Part, Parts
 
 PASSES = [0, 1, 2]
 
 
-class Path:
+class PreimagePath:
     """max over paths of min over their images of a(x), by the nudged elastic band.
 
     Schürmeyer 2020, section 4.3: `pivots` images on the straight line between two start images
@@ -97,60 +98,68 @@ class Path:
         """The root keys that matter here, besides those that always do."""
         return (LOOP - {"seeds", "record.snapshots"}) | CLASSES | kernel_keys(cfg) | {"channel"}
 
-    def prepare(self, s: Services) -> Callable[[], float]:
-        """What gives the lowest activation along the path; the mean over channels of several."""
-        layer = s.layer(s.cfg.layer)
-        if s.cfg.channel is None:
+    def prepare(self, job: Job) -> Parts:
+        """The paths of the channels; the main metric is the lowest activation along them."""
+        layer = job.layer(job.cfg.layer)
+        if job.cfg.channel is None:
             raise UserError(f"task=path needs channel=: 0 to {layer.shape[axis_of(layer)] - 1}")
-        channels, names = chosen_channels(s, layer)
+        channels, names = chosen_channels(job.cfg, job.net, layer)
         for name in self.relative:
-            choice("task.relative", name, [str(k) for k in s.cfg.regularizer])
-        check_spring(s, self.band)
+            choice("task.relative", name, [str(k) for k in job.cfg.regularizer])
+        check_spring(job, self.band)
         place = place_of(layer, self.where)
         task = {"where": self.where, "score": self.score}
-        plan = plan_starts(s, self.starts, self.start_steps, task, self.diversity)
-        hot = s.to_device(one_hot(channels, layer.shape[axis_of(layer)]))
-        features = [Feature(s.cfg.layer, v[None], place, self.score, self.C) for v in hot]
-        way = Way(s, self, features[0])
-        way.check()
+        plan = plan_starts(job, self.starts, self.start_steps, task, self.diversity)
+        hot = job.to_device(one_hot(channels, layer.shape[axis_of(layer)]))
+        features = [Feature(job.cfg.layer, v[None], place, self.score, self.C) for v in hot]
+        search = LinkSearch(job, self, features[0])
+        search.check()
+        steps, images = self._steps(job, plan, channels)
+        words = f"{len(names)} path{'s' if len(names) > 1 else ''} through {images} images"
+        searches = [(name, search.of(f)) for name, f in zip(names, features, strict=True)]
+        each = self._each(job, plan, channels, searches)
+        return Parts(each, f"{words}, at most {steps} steps", steps)
 
-        def run() -> float:
-            self._plan_bar(s, plan, channels)
-            starts = make_starts(s, plan, channels)
-            found = []
-            for name, feature, own in zip(names, features, starts, strict=True):
-                folder = name if len(names) > 1 else ""
-                found.append(self._trace(s, folder, name, way.of(feature), own))
-            return finish_paths(s, found, self.video, self.curve, self.mirror)
-
-        return run
-
-    def _plan_bar(self, s: Services, plan: list[Any], channels: list[int]) -> None:
-        """Say how many steps there are at most."""
-        passes = [steps for steps, _ in pass_stages(s)][: self.passes]
+    def _steps(self, job: Job, plan: list[Any], channels: list[int]) -> tuple[int, int]:
+        """How many steps there are at most, and start images of one path."""
+        passes = [steps for steps, _ in pass_stages(job)][: self.passes]
         images = sum(one.count if isinstance(one, Made) else len(one) for one in plan)
         made = sum(
-            one.steps(s.cfg.trust) * len(batches_of(s, one, channels))
+            one.steps(job.cfg.trust) * len(batches_of(job, one, channels))
             for one in plan
             if isinstance(one, Made)
         )
-        n = len(channels)
-        s.recorder.bar.total = made + n * (images - 1) * sum(passes)
-        paths = f"{n} path{'s' if n > 1 else ''} through {images} images"
-        s.recorder.announce(f"{paths}, at most {s.recorder.bar.total} steps", s.device)
+        return made + len(channels) * (images - 1) * sum(passes), images
 
-    def _trace(self, s: Services, folder: str, name: str, way: Way, starts: list[Start]) -> Found:
-        """The path of one channel through its start images; its data are on disk then."""
-        ends = way.measure_shown(torch.stack([one.x for one in starts]))
+    def _each(
+        self,
+        job: Job,
+        plan: list[Any],
+        channels: list[int],
+        searches: list[tuple[str, LinkSearch]],
+    ) -> Generator[Part, Done, Findings]:
+        """First the start images, then the links of each channel's path."""
+        starts = yield from make_starts(job, plan, channels)
+        found = []
+        for (name, search), own in zip(searches, starts, strict=True):
+            folder = name if len(searches) > 1 else ""
+            ends = self._measured_ends(name, search, own)
+            links = []
+            for k, (a, b) in enumerate(pairwise(own)):
+                link = f"{k + 1}_{a.name}_{b.name}"
+                where = "/".join(part for part in (folder, "links", link) if part)
+                links.append((yield from search.link(where, torch.stack([a.x, b.x]).to(job.dtype))))
+            found.append(write_path(job, folder, name, [one.name for one in own], ends, links))
+        return findings_of(job, found, self.video, self.curve, self.mirror)
+
+    def _measured_ends(self, name: str, search: LinkSearch, starts: list[Start]) -> Tensor:
+        """The activations of the start images of a path."""
+        ends = search.measure_saved(torch.stack([one.x for one in starts]))
         below_zero = self.score == "log_probability"  # there even the best has no more than 0
         if not below_zero and not bool((ends > 0).any()):
             raise UserError(
-                f"{name} of layer={way.feature.layer} never activates: of {len(starts)} start "
+                f"{name} of layer={search.feature.layer} never activates: of {len(starts)} start "
                 f"images the most active reaches {float(ends.max()):.3g}; there is no path to "
                 "show. Another channel, or other task.starts"
             )
-        links = []
-        for k, (a, b) in enumerate(pairwise(starts)):
-            where = "/".join(p for p in (folder, "links", f"{k + 1}_{a.name}_{b.name}") if p)
-            links.append(way.link(where, torch.stack([a.x, b.x]).to(s.dtype)))
-        return write_path(s, folder, name, [one.name for one in starts], ends, links)
+        return ends

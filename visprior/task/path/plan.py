@@ -8,15 +8,14 @@ from torch import Tensor
 
 from visprior.config.build import build
 from visprior.errors import UserError
-from visprior.job.services import Services
 from visprior.objective.data_terms import Activation
 from visprior.objective.term import Term
 from visprior.optimizer.gd import GD
 from visprior.regularizer.band import Band
-from visprior.schedule.schedule import Schedule
+from visprior.task.job import Job
 
 
-class Plan(Protocol):
+class PathSettings(Protocol):
     """How a path is looked for."""
 
     band: Band
@@ -43,35 +42,34 @@ class Feature:
         return Activation([Term(self.layer, direction, self.where, score=self.score)], self.C)
 
 
-def pass_stages(s: Services) -> list[tuple[int, Any]]:
+def pass_stages(job: Job) -> list[tuple[int, Any]]:
     """Steps and schedule of either pass, from the stages of `schedule`: one each, or one for both.
 
     Errors: UserError for more than two.
     """
-    schedule: Schedule = build(s.cfg.schedule, s.cfg.trust)
-    stages = schedule.stages(s.recorder.task)
+    stages = job.schedule.stages(job.task)
     if len(stages) > 2:
         raise UserError(f"task=path has two passes, a stage each; the schedule has {len(stages)}")
     found = []
     for stage in stages:
-        plain: Any = OmegaConf.to_container(s.cfg.schedule)
+        plain: Any = OmegaConf.to_container(job.cfg.schedule)
         own = {"stages": [_spec(stage)], "steps": None, "step_size": None}
         found.append((stage.steps, OmegaConf.create(plain | own)))
     return [found[0], found[-1]]
 
 
-def check_spring(s: Services, band: Band) -> None:
+def check_spring(job: Job, band: Band) -> None:
     """Refuse a spring so stiff that the path flies apart.
 
     In gradient descent the gaps between images diffuse along the chain, a step by step_size * k of
     the difference of neighbouring gaps; explicit steps of diffusion are stable up to 1/2.
     """
-    if band.spring is None or not isinstance(build(s.cfg.optimizer, s.cfg.trust), GD):
+    if band.spring is None or not isinstance(build(job.cfg.optimizer, job.cfg.trust), GD):
         return
-    schedule: Schedule = build(s.cfg.schedule, s.cfg.trust)
-    sizes = [stage.step_size for stage in schedule.stages(s.recorder.task)]
+    schedule = job.schedule
+    sizes = [stage.step_size for stage in schedule.stages(job.task)]
     ends = [end for size in sizes for end in (size.start, size.end) if isinstance(end, float)]
-    largest = max(ends, default=0.0) * (s.size[0] * s.size[1] if schedule.per_pixel else 1)
+    largest = max(ends, default=0.0) * (job.size[0] * job.size[1] if schedule.per_pixel else 1)
     if band.spring * largest > 0.5:
         raise UserError(
             f"task.band.spring={band.spring:g} is too stiff for steps of {largest:g}: the path "

@@ -2,8 +2,8 @@
 
 import logging
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from visprior.data.picture import find_pictures, load_picture, unique_label
 from visprior.errors import RunFailed, UserError, did_you_mean
 from visprior.files.tensors import load_state
 from visprior.files.whole import read_json
-from visprior.job.services import Services
 from visprior.task.book.book import chapters
+from visprior.task.job import Job
+from visprior.task.preimages import Done, Part, Preimages
 
 log = logging.getLogger("visprior")
 
@@ -52,7 +53,7 @@ _TASK = "maximization"
 
 
 def plan_starts(
-    s: Services, specs: Any, steps: int | None, task: dict[str, Any], diversity: float
+    job: Job, specs: Any, steps: int | None, task: dict[str, Any], diversity: float
 ) -> list[Any]:
     """What each entry of `starts` is: Made, or a list of Start. Pictures are read here.
 
@@ -73,7 +74,7 @@ def plan_starts(
         elif spec in known:
             plan.append(_made(str(spec), str(spec), 1, steps, task, known))
         else:
-            plan.append(_read(s, str(spec), known))
+            plan.append(_read(job, str(spec), known))
     count = sum(one.count if isinstance(one, Made) else len(one) for one in plan)
     if count < 2:
         raise UserError(
@@ -103,11 +104,11 @@ def _diversity() -> dict[str, Any]:
     return dict(node)
 
 
-def _read(s: Services, spec: str, known: list[str]) -> list[Start]:
+def _read(job: Job, spec: str, known: list[str]) -> list[Start]:
     """The images of a finished run, or pictures, at the run's size."""
     folder = Path(spec).expanduser()
     if (folder / "run.json").is_file():
-        return _of_run(s, folder)
+        return _of_run(job, folder)
     try:
         found = find_pictures(spec)
     except UserError as error:
@@ -119,11 +120,11 @@ def _read(s: Services, spec: str, known: list[str]) -> list[Start]:
         raise UserError(f"task.starts: {error}") from error
     # The pictures of runs are all called preimage; their folders tell them apart.
     names = [path.parent.name if path.stem.startswith("preimage") else n for n, path in found]
-    pictures = [load_picture(path, s.size, s.net.channels)[0] for _, path in found]
+    pictures = [load_picture(path, job.size, job.net.channels)[0] for _, path in found]
     return [Start(name, x) for name, x in zip(names, pictures, strict=True)]
 
 
-def _of_run(s: Services, folder: Path) -> list[Start]:
+def _of_run(job: Job, folder: Path) -> list[Start]:
     """The pre-images that a run has left: as they were where it kept them, else its pictures.
 
     Those of another size are resized, with a warning: they may no longer be pre-images then.
@@ -132,7 +133,7 @@ def _of_run(s: Services, folder: Path) -> list[Start]:
     if run.get("status") != "finished":
         raise UserError(f"task.starts: the run in '{folder}' is {run.get('status')}, not finished")
     net = (run.get("parts") or {}).get("net")
-    own = s.recorder.run["parts"]["net"]
+    own = job.names["net"]
     if net != own:
         raise UserError(f"task.starts: '{folder}' was made with net={net}, this run has net={own}")
     if run.get("task") == "path":
@@ -147,26 +148,29 @@ def _of_run(s: Services, folder: Path) -> list[Start]:
     if kept.is_file():
         x = load_state(kept)[0]["x"]
     else:
-        x = torch.cat([load_picture(path, None, s.net.channels) for _, path in files])
-    return [Start(name, one) for name, one in zip(names, _resized(s, x, folder), strict=True)]
+        x = torch.cat([load_picture(path, None, job.net.channels) for _, path in files])
+    return [Start(name, one) for name, one in zip(names, _resized(job, x, folder), strict=True)]
 
 
-def _resized(s: Services, x: Tensor, folder: Path) -> Tensor:
+def _resized(job: Job, x: Tensor, folder: Path) -> Tensor:
     """The images of a run (n, C, H, W) at this run's size."""
     height, width = x.shape[-2:]
-    if (height, width) == s.size:
+    if (height, width) == job.size:
         return x
-    s.recorder.warn(
+    job.notes.warn(
         f"task.starts: the pre-images of '{folder}' are {height} x {width}; they are resized to "
-        f"{s.size[0]} x {s.size[1]} (size=[{height},{width}] keeps them)"
+        f"{job.size[0]} x {job.size[1]} (size=[{height},{width}] keeps them)"
     )
-    return functional.interpolate(x, s.size, mode="bicubic", antialias=True, align_corners=False)
+    return functional.interpolate(x, job.size, mode="bicubic", antialias=True, align_corners=False)
 
 
-def make_starts(s: Services, plan: Sequence[Any], channels: Sequence[int]) -> list[list[Start]]:
-    """All start images in their order, one list per channel. What was finished is not made again.
+def make_starts(
+    job: Job, plan: Sequence[Any], channels: Sequence[int]
+) -> Generator[Part, Done, list[list[Start]]]:
+    """All start images in their order, one list per channel; yields the parts that make them.
 
-    Errors: RunFailed when one of them failed.
+    Raises:
+        RunFailed: one of them failed.
     """
     paths: list[list[Start]] = [[] for _ in channels]
     taken: set[str] = set()
@@ -177,7 +181,7 @@ def make_starts(s: Services, plan: Sequence[Any], channels: Sequence[int]) -> li
                 path.extend(named)
             continue
         label = unique_label(part.name, taken)
-        images = _maximize(s, part, label, channels)
+        images = yield from _maximized(job, part, label, channels)
         facets = [
             unique_label(f"facet{k}", taken) for k in range(part.count if part.count > 1 else 0)
         ]
@@ -187,45 +191,41 @@ def make_starts(s: Services, plan: Sequence[Any], channels: Sequence[int]) -> li
     return paths
 
 
-def without_snapshots(s: Services) -> Any:
+def without_snapshots(job: Job) -> Any:
     """The key `record` of a part: steps of the whole run's snapshots may not be among its own."""
-    record = s.cfg.record.copy()
+    record = job.cfg.record.copy()
     record.snapshots = []
     return record
 
 
-def batches_of(s: Services, made: Made, channels: Sequence[int]) -> list[list[int]]:
+def batches_of(job: Job, made: Made, channels: Sequence[int]) -> list[list[int]]:
     """The channels, batch by batch: those whose images fit in memory together."""
     keys = made.keys | {"channel": list(channels), "seeds": made.count}
-    own = s.with_keys(keys)
+    own = job.with_keys(keys)
     return chapters(own, own.cfg.task.batch)[0].batches
 
 
-def _maximize(s: Services, made: Made, label: str, channels: Sequence[int]) -> Tensor:
+def _maximized(
+    job: Job, made: Made, label: str, channels: Sequence[int]
+) -> Generator[Part, Done, Tensor]:
     """(channels * count, C, H, W); each batch of them is made in a folder of its own."""
-    batches = batches_of(s, made, channels)
-    if len(batches) == 1:
-        return _batch(s, made, f"starts/{label}", batches[0])
-    return torch.cat(
-        [_batch(s, made, f"starts/{label}/{batch[0]:04d}", batch) for batch in batches]
-    )
-
-
-def _batch(s: Services, made: Made, folder: str, channels: Sequence[int]) -> Tensor:
-    """One batch of maximizations in a folder of its own: (channels * count, C, H, W)."""
-    own = {"channel": list(channels), "seeds": made.count, "record": without_snapshots(s)}
-    part = s.part(folder, made.keys | own)
-    recorder = part.recorder
-    if recorder.finished:
-        recorder.bar.pass_over(made.steps(s.cfg.trust))
-    else:
-        recorder.task = recorder.run["task"] = _TASK
-        recorder.keeps_tensors = True
-        with recorder.running():
-            build(part.cfg.task, part.cfg.trust).alone(part)()
-            recorder.finish(part.device)
-        if recorder.interrupted:
+    batches = batches_of(job, made, channels)
+    found = []
+    for batch in batches:
+        folder = f"starts/{label}" if len(batches) == 1 else f"starts/{label}/{batch[0]:04d}"
+        own = {"channel": batch, "seeds": made.count, "record": without_snapshots(job)}
+        steps = made.steps(job.cfg.trust)
+        kept = "preimages.safetensors"
+        done = yield Part(folder, made.keys | own, _one_batch, steps, _TASK, kept)
+        if done.interrupted:
             raise KeyboardInterrupt
-        if recorder.failures:
-            raise RunFailed(f"task.starts: {folder}: " + "; ".join(recorder.failures.values()))
-    return torch.as_tensor(load_state(part.folder / "preimages.safetensors")[0]["x"]).cpu()
+        if done.failures:
+            raise RunFailed(f"task.starts: {folder}: " + "; ".join(done.failures.values()))
+        found.append(done.tensors["x"])
+    return torch.cat(found)
+
+
+def _one_batch(job: Job) -> Preimages:
+    """A batch of maximizations whose images are kept as they are, beside the pictures of them."""
+    made = build(job.cfg.task, job.cfg.trust).one_batch(job)
+    return replace(made, keep=lambda solution: {"x": solution.x})

@@ -1,0 +1,116 @@
+"""Which job a folder holds: the digest of its settings, what an earlier start has left."""
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from visprior.config.schema import RunConfig
+from visprior.errors import UserError, did_you_mean, one_line, shown
+from visprior.files.whole import read_json
+
+AUTO = "auto"  # net.weights: trained ones if they can be had
+
+# Keys that do not change what is computed, so that a run can be recognised without them.
+_APART = ["resume", "report", "micro_batch", "record"]
+
+
+def config_hash(cfg: DictConfig) -> str:
+    """The identity of a job: a digest of every key that its result depends on."""
+    kept = {k: v for k, v in _resolved(cfg).items() if k not in _APART}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def stored_settings(folder: Path) -> tuple[DictConfig, Path]:
+    """The configuration of the run in a folder, and the folder it was started from."""
+    path = folder / ".hydra" / "config.yaml"
+    if not path.is_file():
+        raise UserError(f"resume={shown(folder)}: no .hydra/config.yaml there to go on with")
+    try:
+        cfg = OmegaConf.load(path)
+        about = OmegaConf.load(path.with_name("hydra.yaml"))
+        cwd = Path(str(OmegaConf.select(about, "hydra.runtime.cwd")))
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+        raise UserError(f"'{shown(path)}' cannot be read: {one_line(error)}") from error
+    digest = read_json(folder / "run.json").get("config_hash")
+    if not isinstance(cfg, DictConfig) or config_hash(cfg) != digest:
+        raise UserError(f"'{shown(path)}' is not what this run was started with")
+    return cfg, cwd if cwd.is_dir() else Path.cwd()
+
+
+def earlier_start(cfg: DictConfig, folder: Path) -> dict[str, Any]:
+    """run.json of an earlier start of this job in this folder, or {}.
+
+    Errors: UserError when the folder holds another job, or a sweep.
+    """
+    path = folder / "run.json"
+    if (folder / "multirun.yaml").is_file():
+        raise UserError(f"'{shown(folder)}' holds a sweep; choose another hydra.run.dir")
+    if not path.is_file():
+        return {}
+    before = read_json(path)
+    if before.get("config_hash") == config_hash(cfg):
+        return before
+    other = f"'{shown(folder)}' holds another job{_differing(cfg, folder)}"
+    raise UserError(f"{other}; choose another folder")
+
+
+def _differing(cfg: DictConfig, folder: Path) -> str:
+    """', of another layer, task': the root keys that differ, where the settings can be read."""
+    try:
+        loaded: Any = OmegaConf.load(folder / ".hydra" / "config.yaml")
+        stored = _resolved(loaded)
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException, UserError):
+        return ""
+    own = _resolved(cfg)
+    keys = sorted(k for k in own if k not in _APART and own[k] != stored.get(k))
+    return f", of another {', '.join(keys)}" if keys else ""
+
+
+def of_sweep(folder: Path, cfg: DictConfig) -> dict[str, Any]:
+    """run.json of another job of the same sweep with the same net, whose weights are settled."""
+    if cfg.net.get("weights") != AUTO or not (folder.parent / "multirun.yaml").is_file():
+        return {}
+    wanted = {"weights_asked": AUTO, "model": cfg.net.get("model")}
+    for path in sorted(folder.parent.glob("*/run.json")):
+        with suppress(UserError):  # a damaged file is that job's misfortune, not this one's
+            about = read_json(path)
+            if about.get("weights") and wanted.items() <= about.items():
+                return about
+    return {}
+
+
+def with_weights(cfg: DictConfig, before: dict[str, Any]) -> DictConfig:
+    """The job with the weights that `auto` came to before: what is gone on with never changes them.
+
+    Not part of its digest: whether a folder holds this job can be told without a network.
+    """
+    if cfg.net.get("weights") != AUTO or not before.get("weights"):
+        return cfg
+    cfg = cfg.copy()
+    cfg.net.weights = before["weights"]
+    return cfg
+
+
+def check_keys(cfg: DictConfig) -> None:
+    """Refuse what composes but is no configuration: added root keys, values that do not resolve."""
+    known = [f.name for f in fields(RunConfig)]
+    for key in map(str, cfg):
+        if key not in known:
+            raise UserError(f"unknown key '{key}'{did_you_mean(key, known)}")
+    _resolved(cfg)
+
+
+def _resolved(cfg: DictConfig) -> dict[str, Any]:
+    """The configuration as plain values. Errors: UserError when it has none for a key."""
+    try:
+        plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise UserError(str(error).splitlines()[0]) from error
+    return plain
