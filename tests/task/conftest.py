@@ -8,6 +8,7 @@ from PIL import Image
 
 from visprior.files.whole import read_json
 from visprior.job.run import run
+from visprior.task.job import Job
 
 NET = """
 import torch
@@ -65,31 +66,15 @@ def photographs(tmp_path) -> str:
     return str(folder)
 
 
-class NoRecord:
-    """A recorder that keeps nothing."""
-
-    task = "inversion"
-    has_state = False
-
-    def resume(self, device):
-        return None
-
-    def describe(self, problem):
-        pass
-
-    def watch(self, problem, labels):
-        return self
-
-    def begin(self):
-        pass
-
-    def step(self, moment, solver):
-        return False
-
-
 @pytest.fixture
-def no_record() -> NoRecord:
-    return NoRecord()
+def job_of(compose_job, tmp_path):
+    """job_of(*overrides): what a task is given, of a job that is not run."""
+
+    def job_of(*overrides: str, task: str = "inversion") -> Job:
+        names = {"task": task, "net": "python"}
+        return Job(compose_job(f"task={task}", *overrides), tmp_path, names)
+
+    return job_of
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
-from visprior.job.services import Services
 
 from visprior.errors import UserError
 from visprior.files.whole import read_json, write_json
@@ -93,9 +92,9 @@ def test_what_is_finished_is_not_done_again(book):
     assert again == {"0002"} and after == before
 
 
-def test_batches_are_as_large_as_memory_allows(compose_job, tmp_path):
-    cfg = compose_job("net=vgg19", "layer=relu5_1", "channel=all", "seeds=2")
-    (only,) = chapters(Services(cfg, tmp_path, None), "auto")  # pyright: ignore[reportArgumentType]
+def test_batches_are_as_large_as_memory_allows(job_of):
+    job = job_of("net=vgg19", "layer=relu5_1", "channel=all", "seeds=2", task="maximization")
+    (only,) = chapters(job, "auto")
     assert [c for batch in only.batches for c in batch] == list(range(512))
     size = len(only.batches[0])
     assert size * 2 * 224 * 224 <= PIXELS < (size + 1) * 2 * 224 * 224

@@ -82,7 +82,7 @@ def test_a_maximized_class_is_the_target(go, tiny):
         (["metric.classify.nets=[vgg99]"], "no 'vgg99' in group 'net'"),
         (["metric.classify.nets=[{net: python, tarjet: x}]"], "did you mean 'target'"),
         (["metric.classify.nets=[3]"], "a net is a name"),
-        (["metric.classify.top_k=0"], "metric.classify.top_k must be >= 1"),
+        (["metric.classify.top_k=0"], "metric.classify.top_k must be a whole number >= 1"),
     ],
 )
 def test_refuses_before_the_run(go, colours, tmp_path, keys, message):

@@ -8,9 +8,8 @@ import torch
 from PIL import Image
 
 from visprior.config.build import build
-from visprior.job.services import Services
 from visprior.loop.solver import Solver
-from visprior.record.results import summarise
+from visprior.record.images import ImageResult, summarise
 from visprior.task.mosaic import mosaic_terms
 
 ONCE = ["schedule.steps=1", "metric.spectrum=false", "task.M=2"]
@@ -43,12 +42,11 @@ def test_a_mean_weighs_as_a_tiling_by_receptive_fields(go, compose_job):
     assert -values["data"] / values["activation"] == pytest.approx(weight, rel=1e-5)
 
 
-def test_the_filters_of_a_mosaic_share_their_image(compose_job, tmp_path):
+def test_the_filters_of_a_mosaic_share_their_image(job_of):
     """10^4 / (M rho^2 n) for each of n filters (Mahendran & Vedaldi 2016, code)."""
-    cfg = compose_job("net=shapes_vgg", "layer=relu1_2")
-    services = Services(cfg, tmp_path, None)  # pyright: ignore[reportArgumentType]
-    layer = services.layer("relu1_2")
-    (mosaic,), _ = mosaic_terms(services, layer, [0, 3, 5, 6], 2.0, None)
+    job = job_of("net=shapes_vgg", "layer=relu1_2", task="maximization")
+    layer = job.layer("relu1_2")
+    (mosaic,), _ = mosaic_terms(job, layer, [0, 3, 5, 6], 2.0, None)
     expected = 1e4 / (2 * float(layer.field or 0) ** 2 * 4)
     torch.testing.assert_close(mosaic.scales, torch.full((4,), expected))
 
@@ -66,17 +64,14 @@ def test_tv_is_the_length_of_the_slopes_of_the_saved_picture(go):
 
 def test_a_deviation_is_that_of_a_sample():
     """Of n images by n - 1, as a paper's plus-minus is."""
-    rows = [{"status": "ok", "error": value} for value in (1.0, 2.0, 6.0)]
-    rows.append({"status": "failed", "error": 100.0})
-    assert summarise(rows) == {"n": 3, "error": 3.0, "error_std": pytest.approx(7**0.5)}
+    images = [ImageResult("a", metrics={"error": value}) for value in (1.0, 2.0, 6.0)]
+    images.append(ImageResult("b", status="failed", metrics={"error": 100.0}))
+    assert summarise(images) == {"n": 3, "error": 3.0, "error_std": pytest.approx(7**0.5)}
 
 
 @pytest.mark.parametrize(("size", "images"), [(64, 12), (112, 4), (224, 1), (256, 1)])
-def test_a_cpu_takes_about_one_image_of_224_pixels_at_a_time(
-    tiny, compose_job, tmp_path, size, images
-):
-    cfg = compose_job(*tiny, f"size={size}")
-    assert Services(cfg, tmp_path, None).micro_batch(99) == images  # pyright: ignore[reportArgumentType]
+def test_a_cpu_takes_about_one_image_of_224_pixels_at_a_time(tiny, job_of, size, images):
+    assert job_of(*tiny, f"size={size}").micro_batch(99) == images
 
 
 @pytest.mark.parametrize(("size", "threads"), [(128, 1), (136, 2)])

@@ -14,11 +14,12 @@ from skimage.metrics import structural_similarity
 
 from visprior.config.build import build
 from visprior.data.picture import find_pictures, load_picture
-from visprior.job.launch import launch
-from visprior.job.services import Elements, Services
+from visprior.loop.solver import solve
 from visprior.loop.start import noise
 from visprior.objective.data_terms import FeatureDistance
+from visprior.record.images import Batch
 from visprior.streams import Streams
+from visprior.task.problem import problem_for, regularizers_for
 
 SIZE, T, C, SEED = 96, 2, 300.0, 0
 
@@ -61,7 +62,7 @@ def transcription(phi, mean, x, target, offsets, lr0):
     return phase(x, 50, 0.1 * lr0, 1, 300)
 
 
-def test_a_whole_run(compose_job, tmp_path, caplog, no_record):
+def test_a_whole_run(job_of, caplog):
     caplog.set_level(logging.ERROR)
     overrides = [
         "net=vgg19",
@@ -70,17 +71,18 @@ def test_a_whole_run(compose_job, tmp_path, caplog, no_record):
         f"regularizer.jitter.T={T}",
         "net.seed=3",
     ]
-    cfg = compose_job(*overrides)
-    s = Services(cfg, tmp_path, no_record)
-    cut = s.cut(["relu2_1"])
+    job = job_of(*overrides)
+    cut = job.cut(["relu2_1"])
     x0 = load_picture(find_pictures("astronaut")[0][1], (SIZE, SIZE), 3)
-    phi0 = s.features(cut, x0, "relu2_1")
-    regularizers = s.regularizers(s.layer("relu2_1"))
-    objective = FeatureDistance("relu2_1", phi0, None, C)
-    ours = launch(s, objective, Elements(["a"], [SEED]), "noise", cut, regularizers)()
+    phi0 = job.features(cut, x0, "relu2_1")
+    objective, regularizers = (
+        FeatureDistance("relu2_1", phi0, None, C),
+        regularizers_for(job, "relu2_1"),
+    )
+    ours = solve(problem_for(job, objective, Batch(["a"], [SEED]), "noise", regularizers, cut))
 
-    mean = torch.tensor(s.net.center)[:, None, None]
-    start = noise([SEED], (SIZE + T - 1, SIZE + T - 1), list(s.net.center)).float() - mean
+    mean = torch.tensor(job.net.center)[:, None, None]
+    start = noise([SEED], (SIZE + T - 1, SIZE + T - 1), list(job.net.center)).float() - mean
     offsets = (Streams([SEED], 350).uniform("jitter", 2)[:, 0] * T).astype(int)
     lr = SIZE * SIZE * 0.05 * 80**2 / 6
     theirs = transcription(lambda v: cut(v)["relu2_1"], mean, start, phi0, offsets, lr) + mean

@@ -67,7 +67,7 @@ class Driver:
         self.interrupted = False
         if isinstance(task, Preimages):
             self.loop = Loop(job, recorder, task)
-        elif isinstance(task, Parts):
+        elif isinstance(task, Parts) and task.steps:
             self.first = PartRun(job, recorder, next(task.each))
 
     def run(self) -> float:
@@ -87,15 +87,15 @@ class Driver:
         """Part by part, until the task has found what it looks for."""
         self.recorder.bar.total = parts.steps
         self.recorder.announce(parts.words, self.job.device)
-        part = self.first
-        while True:
-            done = part.run()
-            self.interrupted = done.interrupted
-            try:
-                asked = parts.each.send(done)
-            except StopIteration as end:
-                return end.value
-            part = PartRun(self.job, self.recorder, asked)
+        part = self.first if parts.steps else None
+        try:
+            while True:
+                done = part.run() if part else None
+                self.interrupted = done is not None and done.interrupted
+                asked = parts.each.send(done)  # pyright: ignore[reportArgumentType]
+                part = PartRun(self.job, self.recorder, asked)
+        except StopIteration as end:
+            return end.value
 
     def _write(self, findings: Findings) -> float:
         value = self.recorder.write_findings(findings.main, findings.summary, findings.images)
@@ -114,7 +114,8 @@ class PartRun:
         self.recorder = _recorder_of(self.job, recorder, part)
         self.job.goes_on = self.recorder.run.goes_on
         self.loop: Loop | None = None
-        if not self.recorder.run.finished:
+        left = not part.kept or (folder / part.kept).is_file()
+        if not (self.recorder.run.finished and left):
             self.loop = Loop(self.job, self.recorder, part.prepare(self.job))
 
     def run(self) -> Done:

@@ -222,8 +222,12 @@ class Job:
 
     def parts(self, group: str) -> dict[str, Any]:
         """The chosen members of a group, without those that were set to null or false."""
-        chosen = self.cfg[group].items()
-        return {str(name): build(node, self.cfg.trust) for name, node in chosen if node}
+        chosen = {str(name): node for name, node in self.cfg[group].items() if node}
+        for name, node in chosen.items():
+            if not isinstance(node, DictConfig):
+                ways = f"it is there by default; {group}.{name}=null leaves it out"
+                raise UserError(f"{group}.{name}={node} is no {group}: {ways}")
+        return {name: build(node, self.cfg.trust) for name, node in chosen.items()}
 
 
 def device_named(name: str) -> torch.device:
