@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from visprior.errors import did_you_mean
-from visprior.record.results import short_key
+from visprior.render.captions import short_key
 from visprior.report.jobs import Job, load_yaml
 
 Values = tuple[str, ...]

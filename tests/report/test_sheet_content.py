@@ -5,25 +5,25 @@ import itertools
 from visprior.files.whole import read_json, write_json
 from visprior.report.jobs import read_jobs
 from visprior.report.layout import find_sweep, lay_out
-from visprior.report.plan import Plan, plan_sheet
+from visprior.report.sheet_content import SheetContent, sheet_content
 
 
 def plan_of(
     folder, picture="preimage", original=False, rows=None, columns=None, glyph=False
-) -> Plan:
+) -> SheetContent:
     jobs = read_jobs(folder)
     sweep = find_sweep(jobs)
-    return plan_sheet(jobs, sweep, lay_out(sweep, rows, columns), picture, original, glyph)
+    return sheet_content(jobs, sweep, lay_out(sweep, rows, columns), picture, original, glyph)
 
 
-def shown(plan: Plan) -> list[list[list[str]]]:
+def shown(content: SheetContent) -> list[list[list[str]]]:
     """Each cell's pictures as 'job number/file', or the reason."""
     return [
         [
             [f"{i.file.parent.name[0]}/{i.file.stem}" if i.file else i.reason for i in cell]
             for cell in row
         ]
-        for row in plan.cells
+        for row in content.cells
     ]
 
 
@@ -31,13 +31,13 @@ def test_a_grid_with_a_failed_job_and_several_images_a_cell(tmp_path, make_job):
     for n, (a, b) in enumerate(itertools.product("xy", "12")):
         status = "failed" if n == 3 else "finished"
         make_job(n, [f"layer={a}", f"task.C={b}"], status, "NaN", labels=["s0", "s1"])
-    plan = plan_of(tmp_path)
-    assert shown(plan) == [
+    content = plan_of(tmp_path)
+    assert shown(content) == [
         [["0/preimage_s0", "0/preimage_s1"], ["1/preimage_s0", "1/preimage_s1"]],
         [["2/preimage_s0", "2/preimage_s1"], ["failed: NaN"]],
     ]
-    assert (plan.row_labels, plan.column_labels) == (["x", "y"], ["1", "2"])
-    assert plan.corner == "C →\nlayer ↓"
+    assert (content.row_labels, content.column_labels) == (["x", "y"], ["1", "2"])
+    assert content.corner == "C →\nlayer ↓"
 
 
 def test_the_images_of_a_job_are_the_other_axis_of_a_single_swept_key(tmp_path, make_job):
@@ -57,12 +57,12 @@ def test_the_images_of_a_job_are_the_other_axis_of_a_single_swept_key(tmp_path, 
 def test_the_photograph_comes_first(tmp_path, make_job):
     for n, (a, b) in enumerate(itertools.product(["cat", "dog"], "12")):
         make_job(n, [f"image={a}", f"task.C={b}"], labels=[a])
-    plan = plan_of(tmp_path, original=True)
-    assert plan.column_labels == ["original", "1", "2"]
-    assert shown(plan)[1] == [["2/target_dog"], ["2/preimage_dog"], ["3/preimage_dog"]]
-    plan = plan_of(tmp_path, original=True, columns=["image"])
-    assert plan.row_labels == ["original", "1", "2"]
-    assert shown(plan)[0] == [["0/target_cat"], ["2/target_dog"]]
+    content = plan_of(tmp_path, original=True)
+    assert content.column_labels == ["original", "1", "2"]
+    assert shown(content)[1] == [["2/target_dog"], ["2/preimage_dog"], ["3/preimage_dog"]]
+    content = plan_of(tmp_path, original=True, columns=["image"])
+    assert content.row_labels == ["original", "1", "2"]
+    assert shown(content)[0] == [["0/target_cat"], ["2/target_dog"]]
 
 
 def test_glyphs_stand_after_the_photographs_of_many_images(tmp_path, make_job):
@@ -73,28 +73,28 @@ def test_glyphs_stand_after_the_photographs_of_many_images(tmp_path, make_job):
         image["glyph"] = f"glyph_{image['label']}.png"
         (folders[1] / image["glyph"]).touch()
     write_json(folders[1] / "metrics.json", metrics)
-    plan = plan_of(tmp_path, original=True, glyph=True)
-    assert plan.column_labels == ["original", "glyph", "n0", "n1"]
-    assert plan.row_labels == labels
+    content = plan_of(tmp_path, original=True, glyph=True)
+    assert content.column_labels == ["original", "glyph", "n0", "n1"]
+    assert content.row_labels == labels
     pictures = [["0/target_p3"], ["1/glyph_p3"], ["0/preimage_p3"], ["1/preimage_p3"]]
-    assert shown(plan)[3] == pictures
-    assert shown(plan)[12][1] == ["no glyph"]
+    assert shown(content)[3] == pictures
+    assert shown(content)[12][1] == ["no glyph"]
 
 
 def test_many_values_of_one_key_and_random_searches_become_a_list(tmp_path, make_job):
     for n in range(9):
         make_job(n, [f"task.C={n}.5", f"optimizer.lr={n}"])
-    plan = plan_of(tmp_path)
-    assert plan.captions is not None
-    assert plan.captions[0][1] == "C=1.5, lr=1"
-    assert [len(row) for row in plan.cells] == [4, 4, 1]
+    content = plan_of(tmp_path)
+    assert content.captions is not None
+    assert content.captions[0][1] == "C=1.5, lr=1"
+    assert [len(row) for row in content.cells] == [4, 4, 1]
 
 
 def test_runs_that_share_all_settings_are_listed_by_name(tmp_path, make_job):
     make_job(0, ["seed=0"])
     make_job(1, ["seed=0"])
-    plan = plan_of(tmp_path)
-    assert plan.captions == [["0_seed=0", "1_seed=0"]]
+    content = plan_of(tmp_path)
+    assert content.captions == [["0_seed=0", "1_seed=0"]]
 
 
 def test_other_pictures_of_a_job(tmp_path, make_job):
