@@ -18,7 +18,7 @@ Cell = np.ndarray | str | None  # a picture, the reason why there is none, or no
 GAP = 6
 MARGIN = 14
 EMPTY, RIM = (236, 238, 241), (205, 209, 214)
-PANELS = ("target", "pre-image", "colour difference", "absolute difference")
+COMPARED = ("target", "pre-image", "colour difference", "absolute difference")
 
 
 class Grid(NamedTuple):
@@ -53,20 +53,20 @@ def comparison(
     if target.shape != preimage.shape:
         raise ValueError(f"target {tuple(target.shape)}, pre-image {tuple(preimage.shape)}")
     seen = as_saved(preimage, stretch)
-    panels: list[Cell] = [
+    pictures: list[Cell] = [
         to_bytes(target)[0],
         to_bytes(seen)[0],
         colour_difference(target, seen),
         absolute_difference(target, seen),
     ]
-    words: list[str] = list(PANELS)
+    words: list[str] = list(COMPARED)
     words[1] += f"\n{said}" if said else ""
     if drawing is not None:
-        panels.insert(1, drawing)
+        pictures.insert(1, drawing)
         words = [words[0], "its features", *words[1:]]
     factor = min(16, -(-128 // min(target.shape[-2:])))  # room for the captions
     cell = target.shape[-2] * factor
-    return contact_sheet([panels], captions=[words], cell=cell)
+    return contact_sheet([pictures], captions=[words], cell=cell)
 
 
 def contact_sheet(

@@ -1,4 +1,4 @@
-"""Which kind goes where on the contact sheet of a sweep. No kind is read here."""
+"""Which picture goes where on the contact sheet of a sweep. No picture is read here."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ MOST_NAMED = 9  # pictures of one cell that a sheet names
 
 
 class Picture(NamedTuple):
-    """A kind, or the reason why there is none; the photograph it was made from, its glyph."""
+    """A picture, or the reason why there is none; the photograph it was made from, its glyph."""
 
     file: Path | None
     reason: str = ""
@@ -24,7 +24,7 @@ class Picture(NamedTuple):
 
 
 class SheetContent(NamedTuple):
-    """What is in each cell, and every label."""
+    """What a contact sheet shows: the pictures of each cell, and every label."""
 
     cells: list[list[list[Picture]]]
     row_labels: list[str] | None
@@ -41,9 +41,10 @@ def sheet_content(
     original: bool,
     glyph: bool = False,
 ) -> SheetContent:
-    """kind: preimage (with its box, if one is drawn), comparison, glyph or sheet (a job's).
+    """The pictures of the jobs at their places.
 
-    original, glyph: put those of the photographs first.
+    kind: of picture: preimage (with its box, if one is drawn), comparison, glyph or sheet (a
+    job's). original, glyph: put those of the photographs first.
     """
     single = min(len(layout.rows), len(layout.columns)) == 1
     longest = max(len(layout.rows), len(layout.columns))
@@ -64,7 +65,7 @@ def sheet_content(
 
 def _pictures(job: Job, kind: str) -> list[Picture]:
     """The pictures of a job in the order of its images, a reason in place of a missing one."""
-    missing = "no kind" if job.finished else job.why
+    missing = "no picture" if job.finished else job.why
     if job.status not in ("finished", "failed"):
         return [Picture(None, missing)]
     if kind == "sheet":
@@ -183,10 +184,12 @@ def _with_first(content: SheetContent, what: str, pictures_across: bool) -> Shee
         lines = zip(*content.cells, strict=True)
         rows = [what, *(content.row_labels or [""] * len(content.cells))]
         first = [_distinct(line, what) for line in lines]
-        return content._replace(cells=[first, *content.cells], row_labels=rows)
+        captions = content.captions and [[None] * len(first), *content.captions]
+        return content._replace(cells=[first, *content.cells], row_labels=rows, captions=captions)
     cells = [[_distinct(row, what), *row] for row in content.cells]
     columns = [what, *(content.column_labels or [""] * len(content.cells[0]))]
-    return content._replace(cells=cells, column_labels=columns)
+    captions = content.captions and [[None, *line] for line in content.captions]
+    return content._replace(cells=cells, column_labels=columns, captions=captions)
 
 
 def _distinct(line: Sequence[list[Picture]], what: str) -> list[Picture]:

@@ -32,15 +32,7 @@ def report(folder: Path) -> list[Job]:
     title = str(settings.get("title") or _title(jobs, sweep))
     write_results(folder / "results.csv", jobs)
     layout = lay_out(sweep, settings.get("rows"), settings.get("columns"))
-    picture, original = str(settings.get("picture") or "preimage"), bool(settings.get("original"))
-    drawn = [with_snapshots(job) for job in jobs] if picture == "snapshots" else jobs
-    content = sheet_content(drawn, sweep, layout, picture, original, bool(settings.get("glyph")))
-    if caption := settings.get("caption"):
-        content = with_metric(content, drawn, str(caption))
-    content = with_weights(content, drawn)
-    named = "\n".join(filter(None, (title, in_each_cell(content, drawn))))
-    height = int(settings.get("height") or USUAL)
-    save_png(folder / "sheet.png", draw_sheet(content, named, height))
+    _write_sheet(folder / "sheet.png", jobs, sweep, layout, title, settings)
     plots = write_plots(folder / "plots", jobs, sweep)
     table = _table(folder, jobs, layout, settings)
     index = write_index(folder, jobs, sweep, title, plots, table)
@@ -51,6 +43,25 @@ def report(folder: Path) -> list[Job]:
         why = f"{which}: {jobs[bad[0]].why}" if which else jobs[bad[0]].why
         raise RunFailed(f"{len(bad)} of {len(jobs)} jobs failed: {why}")
     return jobs
+
+
+def _write_sheet(
+    path: Path,
+    jobs: Sequence[Job],
+    sweep: Sweep,
+    layout: Layout,
+    title: str,
+    settings: dict[str, Any],
+) -> None:
+    """The contact sheet with what report.picture, original, glyph, caption and height ask for."""
+    kind, original = str(settings.get("picture") or "preimage"), bool(settings.get("original"))
+    jobs = [with_snapshots(job) for job in jobs] if kind == "snapshots" else jobs
+    content = sheet_content(jobs, sweep, layout, kind, original, bool(settings.get("glyph")))
+    if metric := settings.get("caption"):
+        content = with_metric(content, jobs, str(metric))
+    content = with_weights(content, jobs)
+    title = "\n".join(filter(None, (title, in_each_cell(content, jobs))))
+    save_png(path, draw_sheet(content, title, int(settings.get("height") or USUAL)))
 
 
 def _table(
