@@ -61,11 +61,11 @@ def write_curves_png(
     if terms:
         for i, (name, values) in enumerate(terms.items()):
             _band(axes[0], at, values, name, f"C{i % 10}")
-        _finish(axes[0], "energy", list(terms.values()), stages)
+        _style_axes(axes[0], "energy", list(terms.values()), stages)
     if "error" in history:
         errors = _columns(history["error"], len(labels))
         _errors(axes[-1], at, errors, labels)
-        _finish(axes[-1], "error, unclipped", [errors], stages)
+        _style_axes(axes[-1], "error, unclipped", [errors], stages)
     axes[-1].set_xlabel("step")
     write_figure(path, figure)
 
@@ -105,8 +105,10 @@ def _errors(axes: "Axes", at: np.ndarray, errors: np.ndarray, labels: Sequence[s
     return None
 
 
-def _finish(axes: "Axes", name: str, values: Sequence[np.ndarray], stages: Sequence[int]) -> None:
-    """Scale, stage boundaries, legend beside the axes."""
+def _style_axes(
+    axes: "Axes", name: str, values: Sequence[np.ndarray], stages: Sequence[int]
+) -> None:
+    """Scale, stage boundaries, legend to the right."""
     _scale(axes, np.concatenate([v[np.isfinite(v)] for v in values]))
     for stage in stages:
         axes.axvline(stage, color="0.35", linewidth=0.8, linestyle=(0, (4, 3)))

@@ -87,11 +87,10 @@ def contact_sheet(
     """
     from PIL import Image, ImageDraw
 
-    columns = max((len(row) for row in cells), default=0)
-    if not columns:
+    if not any(cells):
         raise ValueError("a contact sheet needs at least one cell")
     grid, heading = _measure(cells, row_labels, column_labels, title, cell, corner, captions, gap)
-    x_end, y_end = grid.corner(len(cells), columns)
+    x_end, y_end = grid.corner(len(cells), max(len(row) for row in cells))
     image = Image.new("RGB", (x_end - gap + MARGIN, y_end - gap + MARGIN), "white")
     canvas = ImageDraw.Draw(image)
     if heading:
@@ -99,9 +98,9 @@ def contact_sheet(
     _draw_labels(canvas, grid, row_labels, column_labels, corner)
     for r, row in enumerate(cells):
         for c, content in enumerate(row):
-            _draw_cell(image, canvas, grid, grid.corner(r, c), content)
+            x, y = grid.corner(r, c)
+            _draw_cell(image, canvas, grid, (x, y), content)
             if captions and (words := captions[r][c]):
-                x, y = grid.corner(r, c)
                 block = text.fit(words, grid.cell_width, grid.caption - 3, 12)
                 text.draw(canvas, block, x, y + grid.cell_height + 3, grid.cell_width)
     return np.asarray(image)

@@ -23,7 +23,7 @@ from visprior.report.table import Table, tabulate, unknown_metrics, write_table
 def report(folder: Path) -> list[Job]:
     """Write the report of every run in the folder (or one level deeper) and return the jobs.
 
-    Errors: UserError when the folder holds no runs; RunFailed, after everything was written, when a
+    Raises: UserError when the folder holds no runs; RunFailed, after everything was written, when a
     job failed or is unfinished.
     """
     jobs = read_jobs(folder)

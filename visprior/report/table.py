@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from visprior.errors import did_you_mean
 from visprior.files.whole import write_bytes
 from visprior.report.jobs import Job
-from visprior.report.layout import Layout, axis_labels, short_names, spoken
+from visprior.report.layout import Layout, axis_labels, readable, short_names
 from visprior.report.results import metric_names
 
 
@@ -43,7 +43,7 @@ def tabulate(
     for row in layout.rows:
         cells = [layout.cells.get((row, column), []) for column in layout.columns]
         numbers = [_mean([jobs[i] for i in cell], m) for cell in cells for m in metrics]
-        lines.append([*map(spoken, row), *numbers])
+        lines.append([*map(readable, row), *numbers])
     for heading in dict.fromkeys(heading for line in reference for heading in line):
         if heading not in headings:
             logging.getLogger("visprior").warning(
