@@ -43,7 +43,7 @@ def test_a_job_that_fails_does_not_stop_the_others(quick, outputs):
     table = rows(folder)
     assert [row["status"] for row in table] == ["finished", "failed", "finished"]
     assert table[1]["reason"].startswith("no layer 'nope'")
-    assert "no layer &#x27;nope&#x27;" in (folder / "index.html").read_text()
+    assert "no layer &#39;nope&#39;" in (folder / "index.html").read_text()
 
 
 def test_a_mistake_in_one_value_stops_a_sweep_before_it_starts(quick, outputs):

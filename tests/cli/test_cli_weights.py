@@ -30,7 +30,7 @@ def drawn_captions(monkeypatch) -> list[str]:
         seen.extend(w for row in kw.get("captions") or [] for w in row if w)
         return draw(cells, *args, **kw)
 
-    for where in ("record.sheet", "record.results", "task.examples", "report.sheet"):
+    for where in ("render.sheet", "record.results", "task.examples", "report.sheet"):
         monkeypatch.setattr(f"visprior.{where}.contact_sheet", contact_sheet)
     return seen
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from visprior.render.film import Film, curve_panel, film_frames, film_strip
+from visprior.render.film import Film, activation_plot, film_frames, film_strip
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ def test_the_marker_follows_the_curve(film):
     height = np.polyfit(film.activation[1:-1], down, 1)
     assert height[0] < 0
     assert np.abs(np.polyval(height, film.activation[1:-1]) - down).max() < 3
-    panel, _ = curve_panel(film, 300, 200)
-    assert panel.shape == (200, 300, 3)
-    assert not (panel == [200, 40, 30]).all(2).any()  # drawn once, the marker is not in it
+    plot, _ = activation_plot(film, 300, 200)
+    assert plot.shape == (200, 300, 3)
+    assert not (plot == [200, 40, 30]).all(2).any()  # drawn once, the marker is not in it
 
 
 def test_there_and_back(film):

@@ -79,7 +79,7 @@ def test_a_full_disk(tmp_path):
     before = out.read_bytes()
     code = (
         "import resource, sys; sys.path.insert(0, '.');"
-        "from tests.record.test_video import frames; from pathlib import Path;"
+        "from tests.render.test_video import frames; from pathlib import Path;"
         "from visprior.render.video import write_video;"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000));"
         f"write_video(Path({str(out)!r}), frames(20))"

@@ -7,10 +7,10 @@ import pytest
 
 from visprior.files.whole import write_json
 from visprior.render.picture import save_png
-from visprior.report.captions import captioned
 from visprior.report.jobs import read_jobs
 from visprior.report.layout import find_sweep, lay_out
-from visprior.report.plan import plan_sheet
+from visprior.report.sheet_captions import with_metric
+from visprior.report.sheet_content import sheet_content
 from visprior.report.snapshots import with_snapshots
 from visprior.report.sweep import report
 
@@ -55,12 +55,12 @@ def test_a_job_has_its_snapshots_and_its_end(sweep):
 def test_steps_go_across_with_the_metric_under_each(sweep):
     jobs = [with_snapshots(job) for job in read_jobs(sweep(["cat"]))]
     found = find_sweep(jobs)
-    plan = plan_sheet(jobs, found, lay_out(found, ["recipe"], []), "snapshots", False)
-    assert plan.row_labels == ["tv", "blur"]
-    assert plan.column_labels == ["step 1", "step 50", "end"]
-    files = [cell[0].file for cell in plan.cells[1]]
+    content = sheet_content(jobs, found, lay_out(found, ["recipe"], []), "snapshots", False)
+    assert content.row_labels == ["tv", "blur"]
+    assert content.column_labels == ["step 1", "step 50", "end"]
+    files = [cell[0].file for cell in content.cells[1]]
     assert [f.name for f in files if f] == ["step00001.png", "step00050.png", "preimage_cat.png"]
-    captions = captioned(plan, jobs, "error").captions
+    captions = with_metric(content, jobs, "error").captions
     assert captions == [["error 0.01", "error 0.5", "error 0.1"]] * 2
 
 
@@ -77,11 +77,11 @@ def test_several_pictures_of_a_cell_share_a_line_and_lists_keep_their_words(tmp_
         make_job(n + 2, [f"task.C={n}", "layer=x"], labels=["a", "b"])
     jobs = read_jobs(tmp_path)
     found = find_sweep(jobs)
-    plan = plan_sheet(jobs, found, lay_out(found, None, None), "preimage", False)
-    captions = captioned(plan, jobs, "error").captions
+    content = sheet_content(jobs, found, lay_out(found, None, None), "preimage", False)
+    captions = with_metric(content, jobs, "error").captions
     assert captions and captions[0][0] == "error 0.1, 0.1"
-    named = plan._replace(captions=[["one", None] for _ in plan.cells])
-    again = captioned(named, jobs, "error").captions
+    named = content._replace(captions=[["one", None] for _ in content.cells])
+    again = with_metric(named, jobs, "error").captions
     assert again and again[0][0] == "one, error 0.1, 0.1"
 
 
@@ -92,6 +92,6 @@ def test_an_unknown_metric_is_said(tmp_path, make_job, caplog):
     )
     jobs = read_jobs(tmp_path)
     found = find_sweep(jobs)
-    plan = plan_sheet(jobs, found, lay_out(found, None, None), "preimage", False)
-    assert captioned(plan, jobs, "activaton") is plan
+    content = sheet_content(jobs, found, lay_out(found, None, None), "preimage", False)
+    assert with_metric(content, jobs, "activaton") is content
     assert "did you mean 'activation'" in caplog.text

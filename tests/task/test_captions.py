@@ -6,10 +6,10 @@ import pytest
 
 from visprior.record import results
 from visprior.render.book import write_layer_page
-from visprior.report.captions import in_each_cell
 from visprior.report.jobs import read_jobs
 from visprior.report.layout import find_sweep, lay_out
-from visprior.report.plan import plan_sheet
+from visprior.report.sheet_captions import in_each_cell
+from visprior.report.sheet_content import sheet_content
 
 THREE = ["layer='2'", "regularizer=[tv]", "schedule.steps=2", "metric.spectrum=false", "seeds=3"]
 WEIGHTS = "regularizer.tv.weight=[0.1,1,10]"
@@ -80,7 +80,7 @@ def test_a_books_card_names_them(tmp_path):
 
 
 def sheet_of(go, tiny, tmp_path, weights: list[str]):
-    """The plan of a sweep over layers and weights, and what its title adds."""
+    """The content of a sweep over layers and weights, and what its title adds."""
     for n, (layer, weight) in enumerate((a, b) for a in ("0", "2") for b in weights):
         folder = f"sweep/{n}"
         keys = [f"layer='{layer}'", f"regularizer.tv.weight={weight}", "image=coffee"]
@@ -91,27 +91,29 @@ def sheet_of(go, tiny, tmp_path, weights: list[str]):
         )
     jobs = read_jobs(tmp_path / "sweep")
     sweep = find_sweep(jobs)
-    plan = plan_sheet(jobs, sweep, lay_out(sweep, None, None), "preimage", False)
-    return plan, in_each_cell(plan, jobs)
+    content = sheet_content(jobs, sweep, lay_out(sweep, None, None), "preimage", False)
+    return content, in_each_cell(content, jobs)
 
 
 def test_cells_of_several_pictures_name_them_once(go, tiny, tmp_path):
     """One swept key: the images are the other axis."""
-    plan, added = sheet_of(go, tiny, tmp_path, ["[0.1,1,10]"])
-    assert plan.row_labels == [f"coffee_seed{k}, tv.weight={w}" for k, w in enumerate((0.1, 1, 10))]
+    content, added = sheet_of(go, tiny, tmp_path, ["[0.1,1,10]"])
+    assert content.row_labels == [
+        f"coffee_seed{k}, tv.weight={w}" for k, w in enumerate((0.1, 1, 10))
+    ]
     assert added == ""
 
 
 def test_cells_whose_pictures_differ_name_their_own(go, tiny, tmp_path):
-    plan, added = sheet_of(go, tiny, tmp_path, ["[0.1,1,10]", "[1,2,3]"])
-    assert plan.captions and added == ""
-    assert plan.captions[1][1] == (
+    content, added = sheet_of(go, tiny, tmp_path, ["[0.1,1,10]", "[1,2,3]"])
+    assert content.captions and added == ""
+    assert content.captions[1][1] == (
         "coffee_seed0, tv.weight=1; coffee_seed1, tv.weight=2; coffee_seed2, tv.weight=3"
     )
-    assert plan.column_labels == ["0.1, 1, 10", "1, 2, 3"]
+    assert content.column_labels == ["0.1, 1, 10", "1, 2, 3"]
 
 
 def test_cells_of_the_same_pictures_are_named_in_the_title(go, tiny, tmp_path):
-    plan, added = sheet_of(go, tiny, tmp_path, ["1", "2"])
-    assert plan.captions is None
+    content, added = sheet_of(go, tiny, tmp_path, ["1", "2"])
+    assert content.captions is None
     assert added == "in each cell: coffee_seed0; coffee_seed1; coffee_seed2"

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from visprior.render.captions import short_key
+
 # The keys of metrics.json whose values are files; all others are metrics.
 _FILES = ("file", "comparison", "glyph", "box", "crop", "target", "patch", "examples", "video")
 _KNOWN = ("label", "seed", "status", "reason")
@@ -69,7 +71,9 @@ class ImageResult:
         row |= {} if self.reason is None else {"reason": self.reason}
         row |= {**self.metrics, **self.files}
         if self.settings:
-            row["differs"] = ", ".join(f"{_short(k)}={_text(v)}" for k, v in self.settings.items())
+            row["differs"] = ", ".join(
+                f"{short_key(k)}={_text(v)}" for k, v in self.settings.items()
+            )
         return row
 
     @classmethod
@@ -79,12 +83,6 @@ class ImageResult:
         metrics = {k: v for k, v in row.items() if k not in (*_FILES, *_KNOWN)}
         reason, status = row.get("reason"), row["status"]
         return cls(row["label"], row.get("seed"), status, reason, metrics, files)
-
-
-def _short(key: str) -> str:
-    """A key as a caption has room for it: the last two parts, or one of two: tv.weight, C."""
-    parts = key.split(".")
-    return ".".join(parts[-2:] if len(parts) > 2 else parts[-1:])
 
 
 def _text(value: float | str) -> str:

@@ -18,9 +18,10 @@ from visprior.loop.problem import Moment, Problem, Solution
 from visprior.loop.solver import Solver
 from visprior.record.images import Batch, ImageResult
 from visprior.record.moment_file import load_moment, save_moment
-from visprior.record.results import short, write_curves, write_images, write_metrics, write_sheet
+from visprior.record.results import write_curves, write_images, write_metrics, write_sheet
 from visprior.record.run_file import RunFile
 from visprior.record.watch import Bar, SavingWatch
+from visprior.render.captions import short
 from visprior.render.picture import as_saved, save_png, to_bytes
 
 log = logging.getLogger("visprior")

@@ -1,6 +1,6 @@
 """What a run's result is on disk: a picture per image, curves, metrics, an overview."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,8 @@ from torch import Tensor
 from visprior.files.whole import write_json
 from visprior.loop.problem import Solution
 from visprior.metric.spectrum import describe
-from visprior.net.representation import RANDOM
 from visprior.record.images import Batch, ImageResult, summarise
+from visprior.render.captions import caption, short, with_note
 from visprior.render.curves import write_curves_csv, write_curves_png
 from visprior.render.page import write_overview
 from visprior.render.picture import draw_box, save_png, to_bytes
@@ -130,32 +130,6 @@ def write_sheet(folder: Path, images: Sequence[ImageResult], main: str, title: s
 def _lines(row: Mapping[str, Any], main: str) -> str:
     """What stands under a picture: which it is, and its main metric."""
     return "\n".join([caption(row, "\n"), f"{main} {short(row.get(main))}"])
-
-
-def caption(row: Mapping[str, Any], between: str = ", ") -> str:
-    """What tells an image from the others of its run: 'astronaut_seed0, tv.weight=0.1'."""
-    return between.join(str(row[key]) for key in ("label", "differs") if row.get(key))
-
-
-def short_key(key: str) -> str:
-    """A key as a caption has room for it: the last two parts, or one of two: tv.weight, C."""
-    parts = key.split(".")
-    return ".".join(parts[-2:] if len(parts) > 2 else parts[-1:])
-
-
-def note(row: Mapping[str, Any]) -> str:
-    """What must stand under a picture besides its numbers: that the weights were random."""
-    return "random weights" if row.get("weights") == RANDOM else ""
-
-
-def with_note(words: str, row: Mapping[str, Any]) -> str:
-    """A caption, and what must stand under the picture."""
-    return ", ".join(part for part in (words, note(row)) if part)
-
-
-def short(value: Any) -> str:
-    """Three digits of a number, a dash for what is none."""
-    return f"{value:.3g}" if isinstance(value, int | float) else "-"
 
 
 def _columns(count: int) -> int:

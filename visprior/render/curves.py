@@ -53,19 +53,19 @@ def write_curves_png(
     from matplotlib.figure import Figure
 
     terms = {n: _columns(v, len(labels)) for n, v in history.items() if n != "error"}
-    panels = bool(terms) + ("error" in history)
+    plots = bool(terms) + ("error" in history)
     length = max((len(v) for v in history.values()), default=0)
     at = np.asarray(steps if steps is not None else np.arange(length))
-    figure = Figure(figsize=(8, 0.6 + 2.8 * max(panels, 1)), layout="constrained")
-    axes = list(np.atleast_1d(figure.subplots(max(panels, 1), 1, sharex=True)))
+    figure = Figure(figsize=(8, 0.6 + 2.8 * max(plots, 1)), layout="constrained")
+    axes = list(np.atleast_1d(figure.subplots(max(plots, 1), 1, sharex=True)))
     if terms:
         for i, (name, values) in enumerate(terms.items()):
             _band(axes[0], at, values, name, f"C{i % 10}")
-        _finish(axes[0], "energy", list(terms.values()), stages)
+        _style_axes(axes[0], "energy", list(terms.values()), stages)
     if "error" in history:
         errors = _columns(history["error"], len(labels))
         _errors(axes[-1], at, errors, labels)
-        _finish(axes[-1], "error, unclipped", [errors], stages)
+        _style_axes(axes[-1], "error, unclipped", [errors], stages)
     axes[-1].set_xlabel("step")
     write_figure(path, figure)
 
@@ -87,12 +87,12 @@ def _columns(values: np.ndarray, images: int) -> np.ndarray:
 
 
 def _band(axes: "Axes", at: np.ndarray, values: np.ndarray, name: str, colour: str) -> None:
-    shown = np.ma.masked_invalid(values)
-    middle = np.ma.median(shown, axis=1)
+    finite = np.ma.masked_invalid(values)
+    middle = np.ma.median(finite, axis=1)
     marker = "o" if len(at) == 1 else ""
     axes.plot(at, middle, color=colour, linewidth=1.4, label=name, marker=marker)
     if values.shape[1] > 1:
-        axes.fill_between(at, shown.min(axis=1), shown.max(axis=1), color=colour, alpha=0.15)
+        axes.fill_between(at, finite.min(axis=1), finite.max(axis=1), color=colour, alpha=0.15)
 
 
 def _errors(axes: "Axes", at: np.ndarray, errors: np.ndarray, labels: Sequence[str]) -> None:
@@ -105,8 +105,10 @@ def _errors(axes: "Axes", at: np.ndarray, errors: np.ndarray, labels: Sequence[s
     return None
 
 
-def _finish(axes: "Axes", name: str, values: Sequence[np.ndarray], stages: Sequence[int]) -> None:
-    """Scale, stage boundaries, legend beside the axes."""
+def _style_axes(
+    axes: "Axes", name: str, values: Sequence[np.ndarray], stages: Sequence[int]
+) -> None:
+    """Scale, stage boundaries, legend to the right."""
     _scale(axes, np.concatenate([v[np.isfinite(v)] for v in values]))
     for stage in stages:
         axes.axvline(stage, color="0.35", linewidth=0.8, linestyle=(0, (4, 3)))

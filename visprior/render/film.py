@@ -13,7 +13,7 @@ from visprior.render.video import even
 
 HEIGHT = 448  # of the picture in a film, about, pixels
 _COLOUR, _MARKER = "#3b6ea5", np.array([200, 40, 30], dtype=np.uint8)
-_SHOWN = 9  # pictures of a pair in a strip
+_PER_PAIR = 9  # pictures of a pair in a strip
 
 
 @dataclass
@@ -44,16 +44,16 @@ def film_frames(film: Film, curve: bool = True, mirror: bool = False) -> Iterato
         yield from (even(film.picture(k)) for k in order)
         return
     height = even(film.picture(0)).shape[0]
-    panel, places = curve_panel(film, round(height * 1.4), height)
+    plot, places = activation_plot(film, round(height * 1.4), height)
     for k in order:
-        yield even(np.concatenate([_padded(film.picture(k), height), _marked(panel, places[k])], 1))
+        yield even(np.concatenate([_padded(film.picture(k), height), _marked(plot, places[k])], 1))
 
 
 def _padded(array: np.ndarray, height: int) -> np.ndarray:
     return np.pad(array, [(0, height - array.shape[0]), (0, 0), (0, 0)], mode="edge")
 
 
-def curve_panel(film: Film, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+def activation_plot(film: Film, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """The activation over the frames, drawn once: uint8 (height, width, 3), and where the marker
     goes, (n, 2) row and column."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -78,11 +78,11 @@ def curve_panel(film: Film, width: int, height: int) -> tuple[np.ndarray, np.nda
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="best", frameon=False, fontsize=8)
     canvas.draw()
-    panel = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    plot = np.asarray(canvas.buffer_rgba())[..., :3].copy()
     heights = np.where(np.isfinite(film.activation), film.activation, low)
     points = axes.transData.transform(np.stack([frames, heights], 1))
-    rows = panel.shape[0] - 1 - points[:, 1]
-    return panel, np.stack([rows, points[:, 0]], 1).round().astype(int)
+    rows = plot.shape[0] - 1 - points[:, 1]
+    return plot, np.stack([rows, points[:, 0]], 1).round().astype(int)
 
 
 def _limits(film: Film) -> tuple[float, float]:
@@ -94,11 +94,11 @@ def _limits(film: Film) -> tuple[float, float]:
     return low - 0.05 * room, high + 0.2 * room
 
 
-def _marked(panel: np.ndarray, place: np.ndarray, radius: int = 6) -> np.ndarray:
+def _marked(plot: np.ndarray, place: np.ndarray, radius: int = 6) -> np.ndarray:
     """A copy with a filled circle."""
-    out = panel.copy()
+    out = plot.copy()
     row, column = place
-    y, x = np.ogrid[: panel.shape[0], : panel.shape[1]]
+    y, x = np.ogrid[: plot.shape[0], : plot.shape[1]]
     top, left = max(row - radius, 0), max(column - radius, 0)
     box = (slice(top, row + radius + 1), slice(left, column + radius + 1))
     near = (y[box[0]] - row) ** 2 + (x[:, box[1]] - column) ** 2 <= radius**2
@@ -111,12 +111,12 @@ def film_strip(film: Film) -> np.ndarray:
     stops = sorted(film.stops)
     cells, captions, names = [], [], []
     for a, b in pairwise(stops):
-        shown = np.unique(np.linspace(a, b, _SHOWN).round().astype(int))
-        cells.append([to_bytes(film.x[k])[0] for k in shown])
-        captions.append([f"{k}: {film.activation[k]:.3g}" for k in shown])
+        chosen = np.unique(np.linspace(a, b, _PER_PAIR).round().astype(int))
+        cells.append([to_bytes(film.x[k])[0] for k in chosen])
+        captions.append([f"{k}: {film.activation[k]:.3g}" for k in chosen])
         names.append(f"{film.stops[a]} to {film.stops[b]}")
     side = max(film.x.shape[-2:])
     cell = side * max(1, round(128 / side))
     pictures = contact_sheet(cells, names, None, film.title, cell, captions=captions)
-    panel, _ = curve_panel(film, pictures.shape[1], 260)
-    return np.concatenate([pictures, panel])
+    plot, _ = activation_plot(film, pictures.shape[1], 260)
+    return np.concatenate([pictures, plot])

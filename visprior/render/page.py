@@ -1,155 +1,74 @@
-"""Self-contained HTML: one file, no address in it, light and dark."""
+"""index.html of a run: its images with their metrics, or its paths."""
 
-import base64
-import html
-import io
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import quote
 
-from visprior.files.whole import write_bytes
+from visprior.render.html import write_html
+from visprior.render.thumbnail import Thumbnail, thumbnail
 
-STYLE = """
-:root{color-scheme:light dark;--ink:#1e2228;--faint:#687078;--back:#fff;--rim:#dcdfe3;--row:#f6f7f9;
---bad:#b3261e;--link:#1a5fb4}
-@media(prefers-color-scheme:dark){:root{--ink:#e3e6ea;--faint:#98a0a8;--back:#16181c;--rim:#343940;
---row:#1e2126;--bad:#ff8a80;--link:#8ab4f8}}
-body{font:14px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--back);margin:24px}
-h1{font-size:21px;margin:0 0 4px}h2{font-size:16px;margin:28px 0 8px}
-p{margin:4px 0 12px;color:var(--faint)}a{color:var(--link)}.bad{color:var(--bad)}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-th,td{padding:5px 10px;border-bottom:1px solid var(--rim);text-align:left;vertical-align:middle}
-td.n{text-align:right}tbody tr:hover{background:var(--row)}
-th{position:sticky;top:0;background:var(--back);font-weight:600}
-th[data-sort]{cursor:pointer}th[aria-sort=ascending]::after{content:" \\2191"}
-th[aria-sort=descending]::after{content:" \\2193"}
-td img{display:inline-block;margin:1px;border-radius:2px;vertical-align:middle}
-.reason{min-width:16em;max-width:36em;overflow-wrap:anywhere}
-.name{max-width:24em;overflow-wrap:anywhere}
-.plots{display:flex;flex-wrap:wrap;gap:12px}
-.plots img,.sheet img{max-width:100%;height:auto;background:#fff;border-radius:4px}
-"""
+EMBEDDED = 500  # images whose thumbnails are inside the page; those of more are loaded when seen
+NO_METRICS = (
+    "label", "file", "comparison", "target", "picture", "box", "glyph", "status", "differs",
+)  # fmt: skip
+PAIR = ("from", "to", "lowest_inside", "lower_end", "straight", "reaches_lower_end")
 
-# A click on a heading sorts by it; numbers as numbers, empty cells last.
-SORT = """
-for(const head of document.querySelectorAll('th[data-sort]'))head.onclick=()=>{
-const body=head.closest('table').tBodies[0],i=head.cellIndex;
-const down=head.getAttribute('aria-sort')==='ascending';
-for(const other of head.parentNode.children)other.removeAttribute('aria-sort');
-head.setAttribute('aria-sort',down?'descending':'ascending');
-const key=row=>row.cells[i].dataset.v??row.cells[i].textContent.trim();
-const rows=[...body.rows].map(row=>[key(row),row]);
-rows.sort(([a],[b])=>{if(a===''||b==='')return(a==='')-(b==='');
-const x=Number(a),y=Number(b);
-const order=isNaN(x)||isNaN(y)?a.localeCompare(b,undefined,{numeric:true}):x-y;
-return down?-order:order});
-body.append(...rows.map(([,row])=>row))};
-"""
+Row = Mapping[str, Any]
 
 
-def write_page(path: Path, title: str, body: str) -> None:
-    """Write a whole page around body (HTML)."""
-    page = (
-        "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width,initial-scale=1'>"
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body>\n<h1>{html.escape(title)}</h1>\n{body}\n<script>{SORT}</script>\n</body></html>\n"
-    )
-    write_bytes(path, page.encode("utf-8", "replace"))
-
-
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A sortable table; headings are text, the cells are whole <td> elements."""
-    head = "".join(f"<th data-sort>{html.escape(h)}</th>" for h in headings)
-    body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return (
-        f"<div class='wide'><table><thead><tr>{head}</tr></thead>"
-        f"<tbody>\n{body}\n</tbody></table></div>"
-    )
-
-
-def value_cell(value: Any) -> str:
-    """A number to four significant digits (sorted by its full value), or text."""
-    if value is None:
-        return "<td></td>"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"<td>{html.escape(str(value))}</td>"
-    shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return f"<td class='n' data-v='{value!r}'>{shown}</td>"
-
-
-def picture(file: Path, base: Path, height: int = 96, embed: bool = True) -> str:
-    """A thumbnail that links to the file; '' when there is no readable picture."""
-    link = quote(file.relative_to(base).as_posix())
-    source = thumbnail(file, height) if embed else link if file.is_file() else None
-    if source is None:
-        return ""
-    name = html.escape(file.name, quote=True)
-    image = f"<img loading='lazy' src='{source}' alt='{name}' style='max-height:{height}px'>"
-    return f"<a href='{link}'>{image}</a>"
-
-
-def thumbnail(file: Path, height: int, width: int = 2400) -> str | None:
-    """The picture as a JPEG data URI, at most height x width; None when it cannot be read."""
-    from PIL import Image
-
-    try:
-        with Image.open(file) as opened:
-            small = opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None
-    small.thumbnail((width, height), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, format="JPEG", quality=88)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def write_overview(
-    folder: Path, title: str, images: Sequence[Mapping[str, Any]], note: str = ""
-) -> Path:
+def write_overview(folder: Path, title: str, images: Sequence[Row], note: str = "") -> Path:
     """index.html of a run with several images: their pictures and metrics, one row each.
 
     images are the entries of metrics.json: label, file, comparison and status, then the metrics.
     """
-    shown = (
-        "label",
-        "file",
-        "comparison",
-        "target",
-        "picture",
-        "box",
-        "glyph",
-        "status",
-        "differs",
-    )
     simple = (int, float, str, bool)
-    metrics = list(
-        dict.fromkeys(
-            key for image in images for key, value in image.items()
-            if key not in shown and isinstance(value, simple)
-        )
-    )  # fmt: skip
+    values = [(key, value) for image in images for key, value in image.items()]
+    named = dict.fromkeys(key for key, value in values if isinstance(value, simple))
+    metrics = [key for key in named if key not in NO_METRICS]
+    embed = len(images) <= EMBEDDED
     rows = [
-        [
-            value_cell(image.get("label")),
-            _pictures(folder, image, embed=len(images) <= 500),
-            value_cell(image.get("status")),
-            *(value_cell(image.get(key)) for key in metrics),
-        ]
+        {
+            "label": image.get("label"),
+            "picture": _thumbnail(folder, image, embed),
+            "status": image.get("status"),
+            "metrics": [image.get(key) for key in metrics],
+        }
         for image in images
     ]
     files = [n for n in ("curves.png", "metrics.json", "run.json") if (folder / n).is_file()]
-    links = " · ".join(f"<a href='{n}'>{n}</a>" for n in files)
-    body = f"<p>{html.escape(note)}</p>" if note else ""
-    body += f"<p>{links}</p>" + table(["image", "picture", "status", *metrics], rows)
-    write_page(folder / "index.html", title, body)
+    content = {"title": title, "note": note, "files": files, "metrics": metrics, "rows": rows}
+    write_html(folder / "index.html", "run.html", content)
     return folder / "index.html"
 
 
-def _pictures(folder: Path, image: Mapping[str, Any], embed: bool) -> str:
+def _thumbnail(folder: Path, image: Row, embed: bool) -> Thumbnail | None:
     """The comparison, which holds the pre-image; the pre-image where there is none."""
-    for key in ("comparison", "file"):
-        if (name := image.get(key)) and (shown := picture(folder / name, folder, 144, embed)):
-            return f"<td>{shown}</td>"
-    return "<td></td>"
+    files = [folder / image[key] for key in ("comparison", "file") if image.get(key)]
+    found = (thumbnail(file, folder, 144, embed=embed) for file in files)
+    return next((picture for picture in found if picture), None)
+
+
+def write_path_page(folder: Path, title: str, paths: Sequence[Row], video: bool) -> None:
+    """index.html of a run of paths: of each its video, strip and table of pairs.
+
+    paths: label, folder (relative to the page's, '' for the same) and pairs, the rows of the table
+    (from, to, lowest_inside, lower_end, straight, reaches_lower_end). video: whether each folder
+    has, or is about to have, its path.mp4.
+    """
+    content = {
+        "title": title,
+        "headings": [name.replace("_", " ") for name in PAIR],
+        "paths": [_path(path, PurePosixPath(path["folder"]), video) for path in paths],
+    }
+    write_html(folder / "index.html", "paths.html", content)
+
+
+def _path(path: Row, folder: PurePosixPath, video: bool) -> Row:
+    """The files of one path, and its table."""
+    return {
+        "label": path["label"],
+        "video": str(folder / "path.mp4") if video else None,
+        "strip": str(folder / "strip.png"),
+        "pairs": [[pair[name] for name in PAIR] for pair in path["pairs"]],
+        "files": [str(folder / name) for name in ("activations.csv", "pivots.safetensors")],
+    }

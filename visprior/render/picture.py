@@ -19,8 +19,11 @@ def as_saved(x: Tensor, stretch: bool = False) -> Tensor:
     """
     levels = x.detach().to("cpu", torch.float32)
     if stretch:
-        shown = levels[..., : _channels_shown(levels), :, :]
-        low, high = shown.amin((-3, -2, -1), keepdim=True), shown.amax((-3, -2, -1), keepdim=True)
+        visible = levels[..., : _visible_channels(levels), :, :]
+        low, high = (
+            visible.amin((-3, -2, -1), keepdim=True),
+            visible.amax((-3, -2, -1), keepdim=True),
+        )
         levels = (levels - low) * (255 / (high - low).clamp(min=1e-12))
     levels = torch.nan_to_num(levels, nan=0.0, posinf=255.0, neginf=0.0)
     return levels.round().clamp(0, 255).to(x)
@@ -32,9 +35,9 @@ def to_bytes(x: Tensor, stretch: bool = False) -> tuple[np.ndarray, float]:
     A value counts as clipped when it rounds to outside 0..255 (or is not a number, shown black).
     stretch=True maps the image's minimum and maximum to 0 and 255 instead, and clips nothing.
     """
-    shown = _shown(x)
-    array = as_saved(shown, stretch).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-    clipped = ~((shown >= -0.5) & (shown <= 255.5))
+    levels = _three_channels(x)
+    array = as_saved(levels, stretch).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    clipped = ~((levels >= -0.5) & (levels <= 255.5))
     return array, 0.0 if stretch else float(clipped.double().mean())
 
 
@@ -49,12 +52,12 @@ def save_png(path: Path, array: np.ndarray) -> None:
 
 def colour_difference(image: Tensor, rec: Tensor) -> np.ndarray:
     """(d - min d)/(max d - min d), d = image - rec, min and max over all values (Harder 2017)."""
-    return to_bytes(_shown(image) - _shown(rec), stretch=True)[0]
+    return to_bytes(_three_channels(image) - _three_channels(rec), stretch=True)[0]
 
 
 def absolute_difference(image: Tensor, rec: Tensor) -> np.ndarray:
     """|d| / max|d|, d = image - rec, the maximum over all values (Harder 2017)."""
-    d = (_shown(image) - _shown(rec)).abs()
+    d = (_three_channels(image) - _three_channels(rec)).abs()
     return to_bytes(d * (255 / d.max().clamp(min=1e-12)))[0]
 
 
@@ -80,14 +83,14 @@ def draw_box(array: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     return np.asarray(image)
 
 
-def _shown(x: Tensor) -> Tensor:
+def _three_channels(x: Tensor) -> Tensor:
     """(3, H, W) float32 on the CPU: three channels as RGB, fewer as the first in grey.
 
     Of more than three channels the first three are shown.
     """
     x = x.detach().to("cpu", torch.float32)
-    return x[: _channels_shown(x)].expand(3, -1, -1)
+    return x[: _visible_channels(x)].expand(3, -1, -1)
 
 
-def _channels_shown(x: Tensor) -> int:
+def _visible_channels(x: Tensor) -> int:
     return 3 if x.shape[-3] >= 3 else 1

@@ -18,7 +18,7 @@ Cell = np.ndarray | str | None  # a picture, the reason why there is none, or no
 GAP = 6
 MARGIN = 14
 EMPTY, RIM = (236, 238, 241), (205, 209, 214)
-PANELS = ("target", "pre-image", "colour difference", "absolute difference")
+COMPARED = ("target", "pre-image", "colour difference", "absolute difference")
 
 
 class Grid(NamedTuple):
@@ -53,20 +53,20 @@ def comparison(
     if target.shape != preimage.shape:
         raise ValueError(f"target {tuple(target.shape)}, pre-image {tuple(preimage.shape)}")
     seen = as_saved(preimage, stretch)
-    panels: list[Cell] = [
+    pictures: list[Cell] = [
         to_bytes(target)[0],
         to_bytes(seen)[0],
         colour_difference(target, seen),
         absolute_difference(target, seen),
     ]
-    words: list[str] = list(PANELS)
+    words: list[str] = list(COMPARED)
     words[1] += f"\n{said}" if said else ""
     if drawing is not None:
-        panels.insert(1, drawing)
+        pictures.insert(1, drawing)
         words = [words[0], "its features", *words[1:]]
     factor = min(16, -(-128 // min(target.shape[-2:])))  # room for the captions
     cell = target.shape[-2] * factor
-    return contact_sheet([panels], captions=[words], cell=cell)
+    return contact_sheet([pictures], captions=[words], cell=cell)
 
 
 def contact_sheet(
@@ -87,11 +87,10 @@ def contact_sheet(
     """
     from PIL import Image, ImageDraw
 
-    columns = max((len(row) for row in cells), default=0)
-    if not columns:
+    if not any(cells):
         raise ValueError("a contact sheet needs at least one cell")
     grid, heading = _measure(cells, row_labels, column_labels, title, cell, corner, captions, gap)
-    x_end, y_end = grid.corner(len(cells), columns)
+    x_end, y_end = grid.corner(len(cells), max(len(row) for row in cells))
     image = Image.new("RGB", (x_end - gap + MARGIN, y_end - gap + MARGIN), "white")
     canvas = ImageDraw.Draw(image)
     if heading:
@@ -99,9 +98,9 @@ def contact_sheet(
     _draw_labels(canvas, grid, row_labels, column_labels, corner)
     for r, row in enumerate(cells):
         for c, content in enumerate(row):
-            _draw_cell(image, canvas, grid, grid.corner(r, c), content)
+            x, y = grid.corner(r, c)
+            _draw_cell(image, canvas, grid, (x, y), content)
             if captions and (words := captions[r][c]):
-                x, y = grid.corner(r, c)
                 block = text.fit(words, grid.cell_width, grid.caption - 3, 12)
                 text.draw(canvas, block, x, y + grid.cell_height + 3, grid.cell_width)
     return np.asarray(image)

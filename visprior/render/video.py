@@ -21,7 +21,7 @@ _MATRIX = ["-vf", "scale=out_color_matrix=bt709:out_range=tv"]
 def write_video(path: Path, frames: Iterator[np.ndarray], fps: int = 30) -> None:
     """Encode uint8 (H, W, 3) frames of one even size as MP4, whole or not at all.
 
-    Errors: UserError, one line, when there is no ffmpeg, it has no H.264, or it cannot write.
+    Raises: UserError, one line, when there is no ffmpeg, it has no H.264, or it cannot write.
     """
     first = next(frames)
     height, width = first.shape[:2]
@@ -32,8 +32,8 @@ def write_video(path: Path, frames: Iterator[np.ndarray], fps: int = 30) -> None
     written = [*_MATRIX, *_CODEC, *_COLOURS, "-movflags", "+faststart", str(temporary)]
     options = ["-y", "-hide_banner", "-loglevel", "error", *given, "-i", "-", "-an", *written]
     try:
-        with tempfile.TemporaryFile() as said:
-            _encode([_ffmpeg(), *options], first, frames, said)
+        with tempfile.TemporaryFile() as log:
+            _encode([_ffmpeg(), *options], first, frames, log)
         temporary.replace(path)
     except OSError as error:
         reason = one_line(error.strerror or error)
@@ -58,11 +58,11 @@ def _ffmpeg() -> str:
 
 
 def _encode(
-    command: list[str], first: np.ndarray, frames: Iterator[np.ndarray], said: IO[bytes]
+    command: list[str], first: np.ndarray, frames: Iterator[np.ndarray], log: IO[bytes]
 ) -> None:
     """Feed the frames to ffmpeg; OSError with its last words when it fails."""
     try:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
     except OSError as error:
         raise OSError(f"ffmpeg '{command[0]}' does not start: {error.strerror}") from error
     assert process.stdin is not None
@@ -79,12 +79,12 @@ def _encode(
     finally:
         code = process.wait()
     if code:
-        said.seek(0)
-        lines = said.read().decode(errors="replace").strip().splitlines()
-        raise OSError("ffmpeg: " + (_telling(lines) or f"it ended with code {code}"))
+        log.seek(0)
+        lines = log.read().decode(errors="replace").strip().splitlines()
+        raise OSError("ffmpeg: " + (_cause(lines) or f"it ended with code {code}"))
 
 
-def _telling(lines: list[str]) -> str:
+def _cause(lines: list[str]) -> str:
     """The line that names the cause: of a full disk or a missing encoder, else the last one."""
     for line in lines:
         if any(words in line for words in ("No space", "Unknown encoder", "denied", "Read-only")):

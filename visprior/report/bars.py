@@ -8,7 +8,7 @@ from visprior.report.table import Table
 
 
 def write_bars(path: Path, found: Table, metrics: Sequence[str]) -> Path:
-    """A panel per metric; a group of bars per line of the table, a bar per column of the sheet.
+    """A plot per metric; a group of bars per line of the table, a bar per column of the sheet.
 
     A metric's deviation, NAME_std, is drawn as its whiskers; n is not drawn.
     """
@@ -19,8 +19,8 @@ def write_bars(path: Path, found: Table, metrics: Sequence[str]) -> Path:
     columns = (len(found.headings) - labels) // len(metrics)
     drawn = [m for m in metrics if m != "n" and not _deviation(m, metrics)] or list(metrics)
     figure = Figure(figsize=(1.5 + 1.1 * len(lines), 2.6 * len(drawn)), layout="constrained")
-    panels = figure.subplots(len(drawn), 1, squeeze=False, sharex=True)[:, 0]
-    for metric, axes in zip(drawn, panels, strict=True):
+    subplots = figure.subplots(len(drawn), 1, squeeze=False, sharex=True)[:, 0]
+    for metric, axes in zip(drawn, subplots, strict=True):
         for c in range(columns):
             first = labels + c * len(metrics)
             at = first + metrics.index(metric)
@@ -33,7 +33,7 @@ def write_bars(path: Path, found: Table, metrics: Sequence[str]) -> Path:
         axes.set_xticks(range(len(lines)), lines)
         axes.spines[["top", "right"]].set_visible(False)
     if columns > 1:
-        panels[0].legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
+        subplots[0].legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
     write_figure(path, figure)
     return path
 

@@ -37,7 +37,7 @@ class Job:
 
 
 def read_jobs(folder: Path) -> list[Job]:
-    """Every job below folder, by number. Errors: UserError when there is none."""
+    """Every job below folder, by number. Raises: UserError when there is none."""
     if not folder.is_dir():
         raise UserError(f"there is no folder '{folder}'")
     if (folder / "run.json").is_file():

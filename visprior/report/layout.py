@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from visprior.errors import did_you_mean
-from visprior.record.results import short_key
+from visprior.render.captions import short_key
 from visprior.report.jobs import Job, load_yaml
 
 Values = tuple[str, ...]
@@ -83,15 +83,15 @@ def _stored(job: Job, keys: Sequence[str]) -> dict[str, str]:
         return found
     config = load_yaml(job.folder / ".hydra" / "config.yaml") or {}
     choices = load_yaml(job.folder / ".hydra" / "hydra.yaml") or {}
-    choices = _at(choices, "hydra.runtime.choices") or {}
+    choices = _lookup(choices, "hydra.runtime.choices") or {}
     for key in keys:
         if key not in found:
-            value = choices.get(key, _at(config, key))
+            value = choices.get(key, _lookup(config, key))
             found[key] = "" if value is None or isinstance(value, dict) else str(value)
     return found
 
 
-def _at(config: Any, path: str) -> Any:
+def _lookup(config: Any, path: str) -> Any:
     for part in path.split("."):
         config = config.get(part) if isinstance(config, dict) else None
     return config
@@ -100,7 +100,7 @@ def _at(config: Any, path: str) -> Any:
 def report_settings(jobs: Sequence[Job]) -> dict[str, Any]:
     """The report.* settings of the first job that stored its configuration."""
     for job in jobs:
-        settings = _at(load_yaml(job.folder / ".hydra" / "config.yaml"), "report")
+        settings = _lookup(load_yaml(job.folder / ".hydra" / "config.yaml"), "report")
         if isinstance(settings, dict):
             return settings
     return {}
@@ -150,7 +150,7 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
 def axis_labels(keys: Sequence[str], values: Sequence[Values], names: dict[str, str]) -> list[str]:
     """A label a value: the plain value when one key is on the axis, else 'C=1, relu2_2'."""
     if len(keys) == 1:
-        return [spoken(value[0]) for value in values]
+        return [readable(value[0]) for value in values]
     return [
         ", ".join(labelled(names[k], v) for k, v in zip(keys, one, strict=True)) for one in values
     ]
@@ -162,10 +162,10 @@ def labelled(name: str, value: str) -> str:
         return name if value.lower() == "true" else f"no {name}"
     word = value[:1].isalpha() and value not in ("null", "auto")
     words = value[:1] == "[" and not _numbers(value)
-    return spoken(value) if word or words else f"{name}={spoken(value)}"
+    return readable(value) if word or words else f"{name}={readable(value)}"
 
 
-def spoken(value: str) -> str:
+def readable(value: str) -> str:
     """A swept value as a reader would write it: '[fluid,elastic]' is fluid + elastic, '[]' none.
 
     Numbers, one per image or channel, are no sum: '[0.1,1]' is 0.1, 1.

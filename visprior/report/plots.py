@@ -131,15 +131,17 @@ def _plot(
             x, y, yerr=bars, label=label, color=colour, marker="o", markersize=4, linewidth=1.4,
             capsize=2, elinewidth=0.8,
         )  # fmt: skip
-    _dress(axes, lines, *names)
+    _style_axes(axes, lines, *names)
     if names[1] == "layer":
         axes.set_xscale("linear")
         axes.set_xticks(range(len(layers)), layers, rotation=45, ha="right", fontsize=8)
     write_figure(path, figure)
 
 
-def _dress(axes: "Axes", lines: dict[str, list[Point]], metric: str, key: str, legend: str) -> None:
-    """Scales, labels, legend beside the axes."""
+def _style_axes(
+    axes: "Axes", lines: dict[str, list[Point]], metric: str, key: str, legend: str
+) -> None:
+    """Scales, labels, legend to the right."""
     xs = sorted({point.x for points in lines.values() for point in points})
     ys = [point.y for points in lines.values() for point in points]
     if xs[0] > 0 and xs[-1] / xs[0] >= 20:

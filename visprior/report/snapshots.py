@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from visprior.files.whole import read_json
-from visprior.record.results import caption
+from visprior.render.captions import caption
 from visprior.report.jobs import Job
 
 Image = dict[str, Any]

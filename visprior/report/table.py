@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 from visprior.errors import did_you_mean
 from visprior.files.whole import write_bytes
-from visprior.render.page import table, value_cell
 from visprior.report.jobs import Job
-from visprior.report.layout import Layout, axis_labels, short_names, spoken
+from visprior.report.layout import Layout, axis_labels, readable, short_names
 from visprior.report.results import metric_names
 
 
@@ -44,7 +43,7 @@ def tabulate(
     for row in layout.rows:
         cells = [layout.cells.get((row, column), []) for column in layout.columns]
         numbers = [_mean([jobs[i] for i in cell], m) for cell in cells for m in metrics]
-        lines.append([*map(spoken, row), *numbers])
+        lines.append([*map(readable, row), *numbers])
     for heading in dict.fromkeys(heading for line in reference for heading in line):
         if heading not in headings:
             logging.getLogger("visprior").warning(
@@ -80,9 +79,3 @@ def write_table(path: Path, found: Table) -> None:
     writer.writerow(found.headings)
     writer.writerows([["" if v is None else v for v in line] for line in found.lines])
     write_bytes(path, buffer.getvalue().encode())
-
-
-def table_html(found: Table) -> str:
-    """For the page of the sweep."""
-    rows = [[value_cell(v) for v in line] for line in found.lines]
-    return f"<h2>Table</h2><p><a href='table.csv'>table.csv</a></p>{table(found.headings, rows)}"

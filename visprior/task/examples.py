@@ -16,7 +16,7 @@ from visprior.metric.statistics_file import NAME, Statistics, load_statistics, s
 from visprior.net.representation import RANDOM, Layer
 from visprior.objective.direction import chosen_channels
 from visprior.record.images import ImageResult
-from visprior.record.results import with_note
+from visprior.render.captions import with_note
 from visprior.render.picture import draw_box, save_png, to_bytes
 from visprior.render.sheet import contact_sheet
 from visprior.task.channel_pass import ChannelPass

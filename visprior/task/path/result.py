@@ -1,6 +1,5 @@
 """What a path leaves behind: pivots, activations, pictures, a page, and last of all the video."""
 
-import html
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from visprior.meter import duration
 from visprior.record.images import ImageResult
 from visprior.regularizer.band_geometry import lengths
 from visprior.render.film import Film, film_frames, film_strip
-from visprior.render.page import table, value_cell, write_page
+from visprior.render.page import write_path_page
 from visprior.render.picture import save_png, to_bytes
 from visprior.render.video import write_video
 from visprior.task.job import Job
@@ -181,22 +180,13 @@ def _tidy(folder: Path) -> None:
 
 def _write_page(job: Job, paths: list[FoundPath], video: bool) -> None:
     """index.html: each path's video, strip and table of pairs."""
-    parts = []
-    for path in paths:
-        base = path.folder.relative_to(job.folder).as_posix()
-        base = "" if base == "." else f"{base}/"
-        if len(paths) > 1:
-            parts.append(f"<h2>{html.escape(path.image.label)}</h2>")
-        if video:
-            parts.append(
-                "<video controls loop muted playsinline preload='metadata' "
-                f"style='width:min(100%,1000px)' src='{base}path.mp4'></video>"
-            )
-        parts.append(f"<p><img loading='lazy' src='{base}strip.png' style='max-width:100%'></p>")
-        columns = ["from", "to", "lowest_inside", "lower_end", "straight", "reaches_lower_end"]
-        cells = [[value_cell(pair[c]) for c in columns] for pair in path.image.metrics["pairs"]]
-        parts.append(table([c.replace("_", " ") for c in columns], cells))
-        files = ("activations.csv", "pivots.safetensors")
-        parts.append("<p>" + " · ".join(f"<a href='{base}{f}'>{f}</a>" for f in files) + "</p>")
+    about = [
+        {
+            "label": path.image.label,
+            "folder": path.folder.relative_to(job.folder).as_posix(),
+            "pairs": path.image.metrics["pairs"],
+        }
+        for path in paths
+    ]
     title = f"{job.net_words}, {job.layer_words}: paths"
-    write_page(job.folder / "index.html", title, "\n".join(parts))
+    write_path_page(job.folder, title, about, video)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from visprior.record.results import caption
+from visprior.render.captions import caption
 from visprior.report.jobs import Job
 from visprior.report.layout import Layout, Sweep, axis_labels, labelled, short_names
 
@@ -14,7 +14,7 @@ TALL = 48  # images of a job that may stand below each other
 MOST_NAMED = 9  # pictures of one cell that a sheet names
 
 
-class Item(NamedTuple):
+class Picture(NamedTuple):
     """A picture, or the reason why there is none; the photograph it was made from, its glyph."""
 
     file: Path | None
@@ -23,86 +23,91 @@ class Item(NamedTuple):
     glyph: Path | None = None
 
 
-class Plan(NamedTuple):
-    """What is in each cell, and every label."""
+class SheetContent(NamedTuple):
+    """What a contact sheet shows: the pictures of each cell, and every label."""
 
-    cells: list[list[list[Item]]]
+    cells: list[list[list[Picture]]]
     row_labels: list[str] | None
     column_labels: list[str] | None
     captions: list[list[str | None]] | None
     corner: str
 
 
-def plan_sheet(
+def sheet_content(
     jobs: Sequence[Job],
     sweep: Sweep,
     layout: Layout,
-    picture: str,
+    kind: str,
     original: bool,
     glyph: bool = False,
-) -> Plan:
-    """picture: preimage (with its box, if one is drawn), comparison, glyph or sheet (a job's).
+) -> SheetContent:
+    """The pictures of the jobs at their places.
 
-    original, glyph: put those of the photographs first.
+    kind: of picture: preimage (with its box, if one is drawn), comparison, glyph or sheet (a
+    job's). original, glyph: put those of the photographs first.
     """
     single = min(len(layout.rows), len(layout.columns)) == 1
     longest = max(len(layout.rows), len(layout.columns))
     most = LINE if layout.row_keys else TALL
-    labels = shared_captions(jobs, most) if picture != "sheet" else []
+    labels = shared_captions(jobs, most) if kind != "sheet" else []
     one_each = all(len(indices) == 1 for indices in layout.cells.values())
     if single and labels and one_each and longest <= LINE:
-        plan = _plan_images(jobs, layout, picture, labels)
+        content = _images_as_axis(jobs, layout, kind, labels)
     elif layout.sparse or not sweep.keys or (single and longest > LINE):
-        return _plan_list(jobs, sweep, picture, original)
+        return _list(jobs, sweep, kind, original)
     else:
-        plan = _plan_grid(jobs, layout, picture)
+        content = _grid(jobs, layout, kind)
         labels = []
     pictures_across = layout.column_keys == ["image"] or bool(labels and layout.row_keys)
-    plan = _with_first(plan, "glyph", pictures_across) if glyph else plan
-    return _with_first(plan, "original", pictures_across) if original else plan
+    content = _with_first(content, "glyph", pictures_across) if glyph else content
+    return _with_first(content, "original", pictures_across) if original else content
 
 
-def _items(job: Job, picture: str) -> list[Item]:
+def _pictures(job: Job, kind: str) -> list[Picture]:
     """The pictures of a job in the order of its images, a reason in place of a missing one."""
     missing = "no picture" if job.finished else job.why
     if job.status not in ("finished", "failed"):
-        return [Item(None, missing)]
-    if picture == "sheet":
-        return [_item(job.folder / "sheet.png", missing)]
-    items = []
+        return [Picture(None, missing)]
+    if kind == "sheet":
+        return [_picture(job.folder / "sheet.png", missing)]
+    pictures = []
     for image in job.images:
-        name = image.get(picture if picture in ("comparison", "glyph") else "box")
+        name = image.get(kind if kind in ("comparison", "glyph") else "box")
         file = job.folder / str(name or image.get("file"))
         original, glyph = (job.folder / str(image.get(key)) for key in ("target", "glyph"))
         if image.get("status", "ok") not in ("ok", "finished"):
-            item = Item(None, str(image.get("reason") or job.why))
+            picture = Picture(None, str(image.get("reason") or job.why))
         else:
-            item = _item(file, missing)
-        items.append(
-            item._replace(
+            picture = _picture(file, missing)
+        pictures.append(
+            picture._replace(
                 original=original if original.is_file() else None,
                 glyph=glyph if glyph.is_file() else None,
             )
         )
-    return items or [Item(None, missing)]
+    return pictures or [Picture(None, missing)]
 
 
-def _item(file: Path, missing: str) -> Item:
-    return Item(file) if file.is_file() else Item(None, missing)
+def _picture(file: Path, missing: str) -> Picture:
+    return Picture(file) if file.is_file() else Picture(None, missing)
 
 
-def _plan_grid(jobs: Sequence[Job], layout: Layout, picture: str) -> Plan:
+def _grid(jobs: Sequence[Job], layout: Layout, kind: str) -> SheetContent:
     """The swept values on both axes; all pictures of a cell side by side in it."""
     names = short_names([*layout.row_keys, *layout.column_keys])
     cells = [
         [
-            [item for i in layout.cells.get((row, column), []) for item in _items(jobs[i], picture)]
+            [
+                picture
+                for i in layout.cells.get((row, column), [])
+                for picture in _pictures(jobs[i], kind)
+            ]
             for column in layout.columns
         ]
         for row in layout.rows
     ]
     captions = None if shared_captions(jobs, MOST_NAMED) else _own_captions(jobs, layout)
-    return Plan(cells, *_axes(layout, names), captions, _corner(layout, names))
+    return SheetContent(cells, *_axes(layout, names), captions, _corner(layout, names))
 
 
 def _own_captions(jobs: Sequence[Job], layout: Layout) -> list[list[str | None]] | None:
@@ -140,53 +145,57 @@ def shared_captions(jobs: Sequence[Job], most: int) -> list[str]:
     return labels if 1 < len(labels) <= most else []
 
 
-def _plan_images(jobs: Sequence[Job], layout: Layout, picture: str, labels: list[str]) -> Plan:
+def _images_as_axis(
+    jobs: Sequence[Job], layout: Layout, kind: str, labels: list[str]
+) -> SheetContent:
     """One axis is swept, the other holds the images of a job."""
     names = short_names([*layout.row_keys, *layout.column_keys])
     rows, columns = _axes(layout, names)
     lines = []
     for row in layout.rows:
         for column in layout.columns:
-            items = _items(jobs[layout.cells[row, column][0]], picture)
-            items = items * len(labels) if len(items) == 1 else items
-            lines.append([[item] for item in items])
+            pictures = _pictures(jobs[layout.cells[row, column][0]], kind)
+            pictures = pictures * len(labels) if len(pictures) == 1 else pictures
+            lines.append([[picture] for picture in pictures])
     if rows is None and columns is not None:
         cells = [list(column) for column in zip(*lines, strict=True)]
-        return Plan(cells, labels, columns, None, _corner(layout, names))
-    return Plan(lines, rows, labels, None, _corner(layout, names))
+        return SheetContent(cells, labels, columns, None, _corner(layout, names))
+    return SheetContent(lines, rows, labels, None, _corner(layout, names))
 
 
-def _plan_list(jobs: Sequence[Job], sweep: Sweep, picture: str, original: bool) -> Plan:
+def _list(jobs: Sequence[Job], sweep: Sweep, kind: str, original: bool) -> SheetContent:
     """No grid fits: one cell a job in the order of the jobs, each with a caption."""
     keys = sweep.keys
     values = [tuple(v[key] for key in keys) for v in sweep.values]
     words = axis_labels(keys, values, short_names(keys)) if keys else [job.name for job in jobs]
-    items = [_items(job, picture) for job in jobs]
-    if original and len(first := _distinct(items, "original")) == 1 and "image" not in keys:
-        items, words = [first, *items], ["original", *words]
-    across = min(LINE, math.ceil(math.sqrt(1.6 * len(items))))
-    starts = range(0, len(items), across)
-    cells = [items[s : s + across] for s in starts]
+    pictures = [_pictures(job, kind) for job in jobs]
+    if original and len(first := _distinct(pictures, "original")) == 1 and "image" not in keys:
+        pictures, words = [first, *pictures], ["original", *words]
+    across = min(LINE, math.ceil(math.sqrt(1.6 * len(pictures))))
+    starts = range(0, len(pictures), across)
+    cells = [pictures[s : s + across] for s in starts]
     captions: list[list[str | None]] = [list(words[s : s + across]) for s in starts]
-    return Plan(cells, None, None, captions, "")
+    return SheetContent(cells, None, None, captions, "")
 
 
-def _with_first(plan: Plan, what: str, pictures_across: bool) -> Plan:
+def _with_first(content: SheetContent, what: str, pictures_across: bool) -> SheetContent:
     """original or glyph in a first column; in a first row where the pictures change across."""
     if pictures_across:
-        lines = zip(*plan.cells, strict=True)
-        rows = [what, *(plan.row_labels or [""] * len(plan.cells))]
+        lines = zip(*content.cells, strict=True)
+        rows = [what, *(content.row_labels or [""] * len(content.cells))]
         first = [_distinct(line, what) for line in lines]
-        return plan._replace(cells=[first, *plan.cells], row_labels=rows)
-    cells = [[_distinct(row, what), *row] for row in plan.cells]
-    columns = [what, *(plan.column_labels or [""] * len(plan.cells[0]))]
-    return plan._replace(cells=cells, column_labels=columns)
+        captions = content.captions and [[None] * len(first), *content.captions]
+        return content._replace(cells=[first, *content.cells], row_labels=rows, captions=captions)
+    cells = [[_distinct(row, what), *row] for row in content.cells]
+    columns = [what, *(content.column_labels or [""] * len(content.cells[0]))]
+    captions = content.captions and [[None, *line] for line in content.captions]
+    return content._replace(cells=cells, column_labels=columns, captions=captions)
 
 
-def _distinct(line: Sequence[list[Item]], what: str) -> list[Item]:
+def _distinct(line: Sequence[list[Picture]], what: str) -> list[Picture]:
     """The distinct photographs (or glyphs) behind a line of cells, from the first with any."""
     for cell in line:
-        found = [item.original if what == "original" else item.glyph for item in cell]
+        found = [picture.original if what == "original" else picture.glyph for picture in cell]
         if files := list(dict.fromkeys(file for file in found if file)):
-            return [Item(file) for file in files]
-    return [Item(None, "no photograph" if what == "original" else "no glyph")]
+            return [Picture(file) for file in files]
+    return [Picture(None, "no photograph" if what == "original" else "no glyph")]

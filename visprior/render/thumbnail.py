@@ -1,0 +1,43 @@
+"""Small pictures on a page."""
+
+import base64
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Thumbnail(NamedTuple):
+    """A small picture, which links to its file."""
+
+    link: str  # the file, relative to the page's folder
+    name: str
+    height: int  # at most, pixels
+    data: str | None  # the picture as a data URI; None: the page loads the file
+
+
+def thumbnail(
+    file: Path, folder: Path, height: int = 96, width: int = 2400, embed: bool = True
+) -> Thumbnail | None:
+    """A picture for a page in folder, at most height x width; None when it cannot be read.
+
+    embed: put it into the page as a JPEG; without, the page loads the file itself.
+    """
+    data = _jpeg(file, height, width) if embed else None
+    if data is None and (embed or not file.is_file()):
+        return None
+    return Thumbnail(file.relative_to(folder).as_posix(), file.name, height, data)
+
+
+def _jpeg(file: Path, height: int, width: int) -> str | None:
+    """The picture as a data URI."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as opened:
+            small = opened.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+    small.thumbnail((width, height), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, format="JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
