@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 
 import visprior
-from visprior.config import config_dir
+from visprior.config.schema import config_dir
 
 env = Path(sys.argv[1]).resolve()
 for place in (visprior.__file__, config_dir()):

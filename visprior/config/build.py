@@ -11,7 +11,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from visprior.config.explain import chosen_by, member_for
+from visprior.config.files import choices_in, chosen_by
 from visprior.config.trusted import trusted_modules
 from visprior.errors import UserError, did_you_mean, one_line
 
@@ -104,5 +104,5 @@ def _nobody_typed(key: str) -> str:
     origin, group = chosen_by(key), key.split(".")[0]
     if origin is None:
         return ""
-    meant = member_for(origin, group)
+    meant = choices_in(*origin.split("=", 1)).get(group)
     return f"; {origin} sets it" + (f", which is for {group}={meant}" if meant else "")
