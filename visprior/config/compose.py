@@ -52,7 +52,8 @@ def compose_with_choices(*overrides: str) -> DictConfig:
     params: Any = cfg.hydra.sweeper.get("params") or {}
     typed = [word.partition("=")[0].lstrip("+") for word in overrides]
     if swept := [str(key) for key in params if key not in typed]:
-        raise UserError(f"the experiment sweeps over {', '.join(swept)}: choose a value of each")
+        one = "one value" if len(swept) == 1 else "one value of each"
+        raise UserError(f"the experiment sweeps over {', '.join(swept)}: choose {one}")
     return cfg
 
 
