@@ -33,7 +33,7 @@ MISTAKES = [
 
 
 @pytest.fixture
-def running(tmp_path, monkeypatch) -> Path:
+def running(tmp_path, monkeypatch):
     """Hydra as it is while a command runs that was given a --config-dir; returns that folder."""
     own = tmp_path / "conf"
     (own / "net").mkdir(parents=True)
@@ -177,6 +177,13 @@ def test_a_folder_may_be_named(tmp_path):
     assert "_target_" in compose(f"--config-dir={tmp_path}", "net=other").net
     with pytest.raises(UserError, match="no 'othr' in group 'net'; did you mean 'other'"):
         compose(f"--config-dir={tmp_path}", "net=othr")
+
+
+def test_a_file_may_not_trust_itself(running):
+    (running / "recipe" / "sly.yaml").write_text("# @package _global_\ntrust: [mine.py]\n")
+    with pytest.raises(UserError, match="stands in a file; give it on the command line"):
+        compose("+recipe=sly")
+    assert compose("+recipe=sly", "trust=[other.py]").trust == ["other.py"]
 
 
 def test_who_chose_a_key(running, monkeypatch):

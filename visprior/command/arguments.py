@@ -9,13 +9,17 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 
 from visprior import __version__
-from visprior.config.compose import in_order
-from visprior.config.files import folders
+from visprior.config.files import in_order, without_folders
+from visprior.config.schema import config_dir
 from visprior.errors import UserError
 
 
 def prepare() -> None:
-    """Check sys.argv and bring it into the form that Hydra takes. Errors: UserError."""
+    """Check sys.argv and bring it into the form that Hydra takes.
+
+    Raises:
+        UserError: words that Hydra would misread, or refuse with a page of text.
+    """
     if "--version" in sys.argv[1:]:
         print(f"visprior {__version__}")
         sys.exit(0)
@@ -65,8 +69,8 @@ def sorted_arguments(argv: list[str]) -> list[str]:
 
 def _check_hidden() -> None:
     """A YAML file of the user's that is called like one of ours would never be read."""
-    ours, *own = folders(sys.argv[1:])
-    for folder in own:
+    for folder in without_folders(sys.argv[1:])[1]:
+        ours = Path(config_dir())
         for path in sorted(folder.rglob("*.yaml")):
             name = path.relative_to(folder)
             if folder.resolve() != ours.resolve() and (ours / name).is_file():

@@ -23,8 +23,9 @@ _NO_VALUE = re.compile(r"missing \d+ required (?:keyword-only |positional )?argu
 def build(node: DictConfig, trust: Any = ()) -> Any:
     """The part that a node's _target_ names. Configurations are data: other code needs `trust`.
 
-    Errors: UserError for a target that is not ours and not trusted, and for arguments that the
-    part refuses. Whatever else is raised in a constructor is a bug there and keeps its traceback.
+    Raises:
+        UserError: a target that is not ours and not trusted; arguments that the part refuses.
+            Whatever else a constructor raises is a bug there and keeps its traceback.
     """
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise UserError(f"a part needs a _target_, got {node!r}")

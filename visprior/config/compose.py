@@ -3,7 +3,7 @@
 Hydra's own state is afterwards as it was before: a command that runs may compose others.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,8 +14,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from visprior.config.build import build
-from visprior.config.files import PRESETS, folders, groups, names_in, without_folders
+from visprior.config.files import folders, groups, in_order, without_folders
 from visprior.config.schema import config_dir, register
+from visprior.config.trusted import check_who_trusts
 from visprior.config.wording import Wording
 from visprior.errors import UserError, did_you_mean
 
@@ -49,29 +50,13 @@ def compose_with_choices(*overrides: str) -> DictConfig:
     """
     own = _folders_of_the_command()
     cfg = _in_words([*own, *in_order(overrides, [*own, *overrides])])
+    check_who_trusts(cfg.trust or (), overrides)
     params: Any = cfg.hydra.sweeper.get("params") or {}
     typed = [word.partition("=")[0].lstrip("+") for word in overrides]
     if swept := [str(key) for key in params if key not in typed]:
         one = "one value" if len(swept) == 1 else "one value of each"
         raise UserError(f"the experiment sweeps over {', '.join(swept)}: choose {one}")
     return cfg
-
-
-def in_order(settings: Iterable[str], words: Sequence[str]) -> list[str]:
-    """Of the words of a command its settings, those first that choose experiments and recipes.
-
-    To Hydra, an experiment or a recipe that follows `+regularizer=l1` takes back what this has
-    added, without a word.
-
-    Raises:
-        UserError: GROUP=null, of which Hydra makes a job without that part.
-    """
-    first = tuple(f"+{group}=" for group in PRESETS)
-    ordered = sorted(settings, key=lambda word: not word.startswith(first))
-    for group, _, value in (word.partition("=") for word in ordered):
-        if value == "null" and (known := names_in(group, words)):
-            raise UserError(f"{group}=null: choose one of {', '.join(known)}")
-    return ordered
 
 
 def part_of_group(group: str, spec: Any, trust: Any = ()) -> tuple[str, Any]:

@@ -1,4 +1,4 @@
-"""The YAML files, those that ship and the user's own: their names, and what they set."""
+"""The YAML files, shipped and the user's own: which there are, which are chosen, what they set."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from visprior.config.schema import config_dir
+from visprior.errors import UserError
 
 PRESETS = ("experiment", "recipe")  # groups whose files set keys of other groups
 
@@ -27,6 +28,23 @@ def without_folders(words: Iterable[str]) -> tuple[list[str], list[Path]]:
         else:
             others.append(word)
     return others, named
+
+
+def in_order(settings: Iterable[str], words: Sequence[str]) -> list[str]:
+    """Of the words of a command its settings, those first that choose experiments and recipes.
+
+    To Hydra, an experiment or a recipe that follows `+regularizer=l1` takes back what this has
+    added, without a word.
+
+    Raises:
+        UserError: GROUP=null, of which Hydra makes a job without that part.
+    """
+    first = tuple(f"+{group}=" for group in PRESETS)
+    ordered = sorted(settings, key=lambda word: not word.startswith(first))
+    for group, _, value in (word.partition("=") for word in ordered):
+        if value == "null" and (known := names_in(group, words)):
+            raise UserError(f"{group}=null: choose one of {', '.join(known)}")
+    return ordered
 
 
 def folders(words: Sequence[str] | None = None) -> list[Path]:
