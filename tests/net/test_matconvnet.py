@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from torch import nn
 from torchvision.models.vgg import cfgs, make_layers
 
-from visprior.config.schema import figure_layers
+from visprior.command.layers import layers_of_figure
 from visprior.errors import UserError
 from visprior.net.fx.geometry import geometry
 from visprior.net.fx.graph import shapes, trace
@@ -209,10 +209,10 @@ def test_the_network_sees_the_image_less_its_mean(make_net: Make) -> None:
 def test_figures_show_the_nets_own_layers() -> None:
     root = OmegaConf.create({"net": {"weights": "random", "model": "caffe-ref"}})
     names = [b.name for b in paper_net("caffe-ref").blocks[:-1]]
-    assert figure_layers("matconvnet", "all", _root_=root).split(",") == names
-    linear = figure_layers("matconvnet", "linear", _root_=root)
+    assert layers_of_figure("matconvnet", "all", _root_=root).split(",") == names
+    linear = layers_of_figure("matconvnet", "linear", _root_=root)
     assert linear == "conv1,conv2,conv3,conv4,conv5,fc6,fc7,fc8"
-    assert figure_layers("matconvnet", "convolutions", _root_=root) == linear[:29]
+    assert layers_of_figure("matconvnet", "convolutions", _root_=root) == linear[:29]
 
 
 def test_wrong_settings(make_net: Make) -> None:

@@ -9,14 +9,17 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 
 from visprior import __version__
-from visprior.config.explain import folders, members
+from visprior.config.files import in_order, without_folders
+from visprior.config.schema import config_dir
 from visprior.errors import UserError
-
-_CHOOSE = ("+experiment=", "+recipe=")
 
 
 def prepare() -> None:
-    """Check sys.argv and bring it into the form that Hydra takes. Errors: UserError."""
+    """Check sys.argv and bring it into the form that Hydra takes.
+
+    Raises:
+        UserError: words that Hydra would misread, or refuse with a page of text.
+    """
     if "--version" in sys.argv[1:]:
         print(f"visprior {__version__}")
         sys.exit(0)
@@ -47,12 +50,10 @@ def _depth(text: str) -> int:
 
 
 def sorted_arguments(argv: list[str]) -> list[str]:
-    """Settings first, then options, which argparse takes in any mixture.
+    """Settings first, in the order of in_order, then options, which argparse takes in any mixture.
 
-    Of the settings those files first that choose members of groups: to Hydra, an experiment or a
-    recipe that follows `+regularizer=l1` takes back what this has added, without a word.
-
-    Errors: UserError for what argparse would refuse with a page of usage, and for GROUP=null.
+    Raises:
+        UserError: what argparse would refuse with a page of usage; GROUP=null.
     """
     parser = get_args_parser()
     parser.exit_on_error = False
@@ -62,17 +63,14 @@ def sorted_arguments(argv: list[str]) -> list[str]:
         raise UserError(f"{error}; see visprior --help") from None
     if strange := [a for a in unknown if a.startswith("-")]:
         raise UserError(f"unknown option {' '.join(strange)}; settings are key=value, see --help")
-    settings = sorted([*known.overrides, *unknown], key=lambda a: not a.startswith(_CHOOSE))
-    for group, _, value in (a.partition("=") for a in settings):
-        if value == "null" and members(group):
-            raise UserError(f"{group}=null: choose one of {', '.join(members(group))}")
+    settings = in_order([*known.overrides, *unknown], argv)
     return [*settings, *(a for a in argv if a not in settings)]
 
 
 def _check_hidden() -> None:
     """A YAML file of the user's that is called like one of ours would never be read."""
-    ours, *own = folders()
-    for folder in own:
+    for folder in without_folders(sys.argv[1:])[1]:
+        ours = Path(config_dir())
         for path in sorted(folder.rglob("*.yaml")):
             name = path.relative_to(folder)
             if folder.resolve() != ours.resolve() and (ours / name).is_file():

@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from visprior.errors import UserError
+from visprior.config.trusted import check_who_trusts
 
 if TYPE_CHECKING:
     from visprior.job.run import Run
@@ -58,7 +58,10 @@ class FirstCheck(Callback):
 def job_to_run(cfg: DictConfig, folder: Path) -> "Run":
     """The job that was checked in this process, or one of a sweep, which checks itself.
 
-    Its settings are kept in .hydra/. Errors: UserError.
+    Its settings are kept in .hydra/.
+
+    Raises:
+        UserError: the folder holds another job; the configuration is none.
     """
     if folder.resolve() not in _checked:
         from visprior.job.identity import earlier_start
@@ -84,12 +87,10 @@ def _keep_settings(cfg: DictConfig, folder: Path) -> None:
 
 
 def _job_of(cfg: DictConfig, folder: Path) -> "Run":
-    """The job of a composed configuration. Errors: UserError."""
+    """The job of a composed configuration."""
     hydra_cfg = HydraConfig.get()
-    # Only who types the command may trust code; a YAML file may not trust itself.
     typed: Any = OmegaConf.to_container(hydra_cfg.overrides.task, resolve=False)
-    if cfg.trust and not any(o.lstrip("+").startswith("trust=") for o in typed):
-        raise UserError(f"trust={list(cfg.trust)} stands in a file; give it on the command line")
+    check_who_trusts(cfg.trust or (), typed)
     from visprior.job.run import Run
 
     return Run(cfg, folder, OmegaConf.to_container(hydra_cfg.runtime.choices))

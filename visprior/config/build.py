@@ -11,7 +11,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from visprior.config.explain import chosen_by, member_for
+from visprior.config.files import choices_in, chosen_by
 from visprior.config.trusted import trusted_modules
 from visprior.errors import UserError, did_you_mean, one_line
 
@@ -23,8 +23,9 @@ _NO_VALUE = re.compile(r"missing \d+ required (?:keyword-only |positional )?argu
 def build(node: DictConfig, trust: Any = ()) -> Any:
     """The part that a node's _target_ names. Configurations are data: other code needs `trust`.
 
-    Errors: UserError for a target that is not ours and not trusted, and for arguments that the
-    part refuses. Whatever else is raised in a constructor is a bug there and keeps its traceback.
+    Raises:
+        UserError: a target that is not ours and not trusted; arguments that the part refuses.
+            Whatever else a constructor raises is a bug there and keeps its traceback.
     """
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise UserError(f"a part needs a _target_, got {node!r}")
@@ -104,5 +105,5 @@ def _nobody_typed(key: str) -> str:
     origin, group = chosen_by(key), key.split(".")[0]
     if origin is None:
         return ""
-    meant = member_for(origin, group)
+    meant = choices_in(*origin.split("=", 1)).get(group)
     return f"; {origin} sets it" + (f", which is for {group}={meant}" if meant else "")

@@ -33,15 +33,11 @@ def stages(name: str, other: str) -> ListConfig:
     return OmegaConf.load(folder / f"{name if known else other}.yaml").stages
 
 
-def figure_layers(net: str, kind: str, *, _root_: Any = None) -> str:
+def figure_layers(net: str, kind: str) -> str:
     """A comma-separated list for a sweep: all, linear or convolutions (configs/figure_layers.yaml).
 
-    Of a net of MatConvNet, those in its file; of another without a list, those every net names.
+    Of a net without a list, those that every net names.
     """
-    if net == "matconvnet":
-        from visprior.net.matconvnet.simplenn_file import figure_names, find_simplenn
-
-        return ",".join(figure_names(find_simplenn(_root_.net.weights, _root_.net.model), kind))
     lists: Any = OmegaConf.load(Path(config_dir()) / "figure_layers.yaml")
     layers = [str(name) for name in lists.get(net, lists.others)]
     if net in lists and kind != "all":
@@ -138,11 +134,15 @@ class RunConfig:
 
 
 def register() -> None:
-    """Tell Hydra the schema, and the functions that YAML files may call."""
+    """Tell Hydra the schema, and the functions that YAML files may call.
+
+    A figure_layers that is there already stays: the command has one that also reads files.
+    """
     ConfigStore.instance().store(name="schema", node=RunConfig)
     OmegaConf.register_new_resolver("slug", slug, replace=True)
     OmegaConf.register_new_resolver("visprior.version", lambda: __version__, replace=True)
     OmegaConf.register_new_resolver("stages", stages, replace=True)
     OmegaConf.register_new_resolver("own_kernel", own_kernel, replace=True)
-    OmegaConf.register_new_resolver("figure_layers", figure_layers, replace=True)
+    if not OmegaConf.has_resolver("figure_layers"):
+        OmegaConf.register_new_resolver("figure_layers", figure_layers)
     OmegaConf.register_new_resolver("layers_in", layers_in, replace=True)

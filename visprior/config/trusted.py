@@ -14,10 +14,23 @@ def trusted_modules(trust: Iterable[str]) -> list[str]:
     """The names of modules and packages that `_target_` may begin with; files are imported.
 
     my_parts.py is the module my_parts from then on, and its folder is looked in for what the file
-    itself imports. Errors: UserError for a file that is not there, does not run, or is called like
-    another module.
+    itself imports.
+
+    Raises:
+        UserError: a file that is not there, does not run, or is called like another module.
     """
     return [_module_of(entry) if entry.endswith(".py") else entry for entry in map(str, trust)]
+
+
+def check_who_trusts(trust: Iterable[str], words: Iterable[str]) -> None:
+    """Only who types the words of a command may trust code; a YAML file may not trust itself.
+
+    Raises:
+        UserError: `trust` was set, but not by these words.
+    """
+    typed = any(word.lstrip("+").startswith("trust=") for word in words)
+    if not typed and (entries := list(trust)):
+        raise UserError(f"trust={entries} stands in a file; give it on the command line")
 
 
 def _module_of(entry: str) -> str:

@@ -1,25 +1,17 @@
 """What was typed: which keys a command sets, and which of them its task has no use for."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from visprior.config.explain import folders
+from visprior.config.files import PRESETS, yaml_of
 
 # What every task has a use for.
 ALWAYS = {"net", "task", "layer", "size", "device", "precision", "micro_batch", "report"}
 ALWAYS |= {"resume", "trust", "record.every", "record.save_seconds"}
-# What the loop is made of, and the images that it computes.
-LOOP = {"regularizer", "param", "optimizer", "schedule", "seed", "seeds", "metric.spectrum"}
-LOOP |= {"record.snapshots", "record.stretch"}
-CLASSES = {"metric.classify"}
 
 _FILTERS = ("kernel", "fluid_kernel", "elastic_kernel")
-_FILES = ("experiment", "recipe")  # groups whose members set keys of others
 
 
 class Typed(NamedTuple):
@@ -36,7 +28,7 @@ def typed_keys(overrides: Iterable[str]) -> list[Typed]:
         key, _, value = override.lstrip("+").partition("=")
         if override.startswith("~") or key.startswith("hydra"):
             continue
-        if key not in _FILES:
+        if key not in PRESETS:
             found.append(Typed(key.partition("@")[0], key))
             continue
         keys = dict.fromkeys(_keys_of(key, value.strip("'\"")))
@@ -48,7 +40,7 @@ def typed_keys(overrides: Iterable[str]) -> list[Typed]:
 
 def _keys_of(group: str, name: str) -> Iterator[str]:
     """The keys that GROUP/NAME.yaml and the files in its defaults list set."""
-    content = next((c for f in folders() if (c := _read(f / group / f"{name}.yaml"))), {})
+    content: Any = OmegaConf.to_container(yaml_of(group, name), resolve=False)
     for entry in content.pop("defaults", []):
         if isinstance(entry, str):
             if entry != "_self_":
@@ -56,7 +48,7 @@ def _keys_of(group: str, name: str) -> Iterator[str]:
             continue
         for choice, chosen in entry.items():
             other = str(choice).removeprefix("override ").strip("/ ")
-            if other in _FILES:
+            if other in PRESETS:
                 yield from _keys_of(other, str(chosen))
             elif not other.startswith("hydra"):
                 yield other
@@ -65,33 +57,12 @@ def _keys_of(group: str, name: str) -> Iterator[str]:
         yield from _leaves(content)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException):
-        return {}  # chosen it was, so Hydra has read it somewhere
-    return content if isinstance(content, dict) else {}
-
-
 def _leaves(content: dict[str, Any], above: str = "") -> Iterator[str]:
     for key, value in content.items():
         if isinstance(value, dict) and value:
             yield from _leaves(value, f"{above}{key}.")
         else:
             yield f"{above}{key}"
-
-
-def picture_keys(cfg: DictConfig) -> set[str]:
-    """What says which pictures a task takes: data, or else image."""
-    return {"data", "sample"} if cfg.data is not None else {"image", "data"}
-
-
-def kernel_keys(cfg: DictConfig) -> set[str]:
-    """The filters that a regularizer uses."""
-    chosen = {str(k): v for k, v in cfg.regularizer.items() if v}
-    own = {f"{k}_kernel" for k in chosen}
-    shared = any("kernel" in v and not cfg.get(f"{k}_kernel") for k, v in chosen.items())
-    return own | ({"kernel"} if shared else set())
 
 
 def useless(typed: Sequence[Typed], uses: set[str], cfg: DictConfig) -> list[Typed]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from visprior.config.member import member
+from visprior.config.compose import part_of_group
 from visprior.errors import UserError, did_you_mean, whole_number
 from visprior.meter import Meter
 from visprior.metric.agreement import Verdict, verdict
@@ -101,7 +101,7 @@ class Classify(Metric):
             found.append(Classifier(own, net, own=True))
         for spec in specs:
             if spec != own:
-                name, other = member("net", spec, self.subject.trust)
+                name, other = part_of_group("net", spec, self.subject.trust)
                 found.append(Classifier(name, other, own=False))
         names = [classifier.name for classifier in found]
         for classifier in found:

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from visprior.config.member import member
+from visprior.config.compose import part_of_group
 from visprior.errors import UserError
 from visprior.metric.base import Metric, Subject
 from visprior.net.cut import Cut
@@ -36,7 +36,7 @@ class ErrorIn(Metric):
         for name, spec in self.nets.items():
             given = dict(spec) if isinstance(spec, dict) else {"net": spec}
             layer = str(given.pop("layer", "logits"))
-            _, net = member("net", given, subject.trust)
+            _, net = part_of_group("net", given, subject.trust)
             if net.channels != subject.net.channels:
                 takes = f"takes {net.channels} channels, the run's net {subject.net.channels}"
                 raise UserError(f"metric.error_in.{name}: {net.name} {takes}")

@@ -4,9 +4,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from visprior.job.typed_keys import CLASSES, LOOP, kernel_keys, picture_keys
 from visprior.objective.data_terms import Likeness
 from visprior.task.job import Job
+from visprior.task.keys import CLASSES, LOOP, kernel_keys, picture_keys
 from visprior.task.measuring import Measures
 from visprior.task.preimages import Preimages
 from visprior.task.problem import cut_for, problem_for, regularizers_for

@@ -8,7 +8,6 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from visprior.errors import UserError, did_you_mean
-from visprior.job.typed_keys import CLASSES, LOOP, kernel_keys, picture_keys
 from visprior.loop.problem import Solution
 from visprior.metric.locality import Box, share_inside, side95
 from visprior.net.representation import Layer
@@ -17,6 +16,7 @@ from visprior.record.images import ImageResult
 from visprior.regularizer.base import Regularizer
 from visprior.regularizer.diversity import Diversity
 from visprior.task.job import Job
+from visprior.task.keys import CLASSES, LOOP, kernel_keys, picture_keys
 from visprior.task.measuring import Measures
 from visprior.task.preimages import Preimages
 from visprior.task.problem import cut_for, problem_for, regularizers_for

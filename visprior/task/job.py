@@ -12,7 +12,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch import Tensor
 
 from visprior.config.build import build
-from visprior.config.explain import chosen_by
+from visprior.config.files import chosen_by
 from visprior.errors import UserError, choice
 from visprior.metric.base import Metric, Subject
 from visprior.net.cut import Cut

@@ -8,7 +8,6 @@ from omegaconf import DictConfig, ListConfig
 from torch import Tensor
 
 from visprior.errors import UserError, choice
-from visprior.job.typed_keys import CLASSES, LOOP, kernel_keys, picture_keys
 from visprior.loop.problem import Solution
 from visprior.net.representation import Layer
 from visprior.objective.data_terms import Activation
@@ -23,6 +22,7 @@ from visprior.objective.term import SCORES, Term, one_hot
 from visprior.record.images import Batch, ImageResult
 from visprior.task.book.book import ChannelBook, chapters
 from visprior.task.job import Job
+from visprior.task.keys import CLASSES, LOOP, kernel_keys, picture_keys
 from visprior.task.maxima import find_maxima
 from visprior.task.measuring import Measures
 from visprior.task.mosaic import mosaic_terms

@@ -9,11 +9,11 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from visprior.errors import UserError, choice
-from visprior.job.typed_keys import CLASSES, LOOP, kernel_keys
 from visprior.objective.direction import axis_of, chosen_channels, place_of
 from visprior.objective.term import SCORES, one_hot
 from visprior.regularizer.band import Band
 from visprior.task.job import Job
+from visprior.task.keys import CLASSES, LOOP, kernel_keys
 from visprior.task.path.link import LinkSearch
 from visprior.task.path.plan import Feature, check_spring, pass_stages
 from visprior.task.path.result import findings_of, write_path

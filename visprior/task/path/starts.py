@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from visprior.config.build import build
-from visprior.config.recipe import recipe_names, recipe_parts
+from visprior.config.compose import recipe_parts
+from visprior.config.files import names_in
 from visprior.config.schema import config_dir
 from visprior.data.picture import find_pictures, load_picture, unique_label
 from visprior.errors import RunFailed, UserError, did_you_mean
@@ -61,7 +62,7 @@ def plan_starts(
     `image` takes; or a list of these. steps: of every recipe, in place of its own. task: keys of
     the maximizations. diversity: its weight. Errors: UserError.
     """
-    known = recipe_names()
+    known = names_in("recipe")
     plan: list[Any] = []
     for spec in [specs] if isinstance(specs, str) else list(specs or []):
         facets = _FACETS.fullmatch(str(spec))

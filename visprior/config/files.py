@@ -1,0 +1,98 @@
+"""The YAML files, shipped and the user's own: which there are, which are chosen, what they set."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from visprior.config.schema import config_dir
+from visprior.errors import UserError
+
+PRESETS = ("experiment", "recipe")  # groups whose files set keys of other groups
+
+
+def without_folders(words: Iterable[str]) -> tuple[list[str], list[Path]]:
+    """The words of a command line without --config-dir, and the folders that it names."""
+    others: list[str] = []
+    named: list[Path] = []
+    rest = iter(words)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if option in ("--config-dir", "-cd"):
+            named.append(Path(value if equals else next(rest, "")))
+        else:
+            others.append(word)
+    return others, named
+
+
+def in_order(settings: Iterable[str], words: Sequence[str]) -> list[str]:
+    """Of the words of a command its settings, those first that choose experiments and recipes.
+
+    To Hydra, an experiment or a recipe that follows `+regularizer=l1` takes back what this has
+    added, without a word.
+
+    Raises:
+        UserError: GROUP=null, of which Hydra makes a job without that part.
+    """
+    first = tuple(f"+{group}=" for group in PRESETS)
+    ordered = sorted(settings, key=lambda word: not word.startswith(first))
+    for group, _, value in (word.partition("=") for word in ordered):
+        if value == "null" and (known := names_in(group, words)):
+            raise UserError(f"{group}=null: choose one of {', '.join(known)}")
+    return ordered
+
+
+def folders(words: Sequence[str] | None = None) -> list[Path]:
+    """The shipped YAML folder and the user's own: of these words, or of the command that runs."""
+    if words is not None:
+        return [Path(config_dir()), *without_folders(words)[1]]
+    sources = HydraConfig.get().runtime.config_sources if HydraConfig.initialized() else ()
+    own = [Path(s.path) for s in sources if s.schema == "file" and s.provider == "command-line"]
+    return [Path(config_dir()), *(folder for folder in own if folder.is_dir())]
+
+
+def names_in(group: str, words: Sequence[str] | None = None) -> list[str]:
+    """The names that GROUP=NAME may choose, in the same folders."""
+    return sorted({p.stem for f in folders(words) for p in (f / group).glob("*.yaml")})
+
+
+def groups(words: Sequence[str] | None = None) -> list[str]:
+    """Every group that can be chosen from, in the same folders."""
+    there = [f for f in folders(words) if f.is_dir()]
+    return sorted({p.name for f in there for p in f.iterdir() if p.is_dir()})
+
+
+def yaml_of(group: str, name: str | None) -> DictConfig:
+    """What GROUP/NAME.yaml holds, shipped or the user's own; empty where none can be read."""
+    for folder in folders():
+        path = folder / group / f"{name}.yaml"
+        with suppress(OSError, ValueError, YAMLError, OmegaConfBaseException):
+            if isinstance(content := OmegaConf.load(path), DictConfig):
+                return content
+    return OmegaConf.create()
+
+
+def chosen_by(key: str) -> str | None:
+    """'recipe=fourier', when that file sets a key (or sweeps over it) that was not typed."""
+    typed = (word.partition("=")[0].lstrip("+") for word in sys.argv[1:])
+    if not HydraConfig.initialized() or key in typed:
+        return None
+    choices = HydraConfig.get().runtime.choices
+    for group in PRESETS:
+        node = yaml_of(group, choices.get(group))
+        swept = (OmegaConf.select(node, "hydra.sweeper.params") or {}).keys()
+        if OmegaConf.select(node, key) is not None or key in swept:
+            return f"{group}={choices[group]}"
+    return None
+
+
+def choices_in(group: str, name: str) -> dict[str, str]:
+    """What GROUP/NAME.yaml itself chooses, by its defaults list: {'task': 'maximization', ...}."""
+    entries = yaml_of(group, name).get("defaults", [])
+    chosen = [pair for e in entries if isinstance(e, DictConfig) for pair in e.items()]
+    return {str(k).removeprefix("override ").strip("/ "): str(v) for k, v in chosen}
