@@ -1,6 +1,6 @@
 """What a run's result is on disk: a picture per image, curves, metrics, an overview."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
