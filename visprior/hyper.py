@@ -45,7 +45,8 @@ class Hyper:
     {from: a, to: b, over: run|stage, curve: linear|geometric|cosine|sigmoid} with numbers or lists
     as ends. The sigmoid is the part of 1 / (1 + exp(-u)) with |u| <= 4, stretched to the ends.
 
-    Errors: UserError when it is no number, below `minimum`, or a ramp with unknown keys.
+    Raises:
+        UserError: spec is no number, is below `minimum`, or is a ramp with unknown keys.
     """
 
     def __init__(self, name: str, spec: Any, minimum: float = -math.inf) -> None:

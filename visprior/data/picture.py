@@ -171,7 +171,8 @@ def load_picture(source: Path | str, size: tuple[int, int] | None, channels: int
     Bicubic with antialiasing, anisotropic, no crop; overshoot is not clipped (Mahendran & Vedaldi's
     program). One channel is grey by Rec. 601. size=None keeps the file's own size.
 
-    Errors: UserError, one line, when the file is missing, damaged, too large or has other channels.
+    Raises:
+        UserError: the file is missing, damaged, too large, or has other channels.
     """
     path = Path(source).expanduser()
     x = torch.from_numpy(_with_channels(read_image(path), channels, path))[None]

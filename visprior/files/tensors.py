@@ -43,7 +43,11 @@ def current_digests(path: Path) -> list[str]:
 
 
 def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """(tensors, meta) as saved. Errors: UserError when the file is missing or damaged."""
+    """(tensors, meta) as saved.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():

@@ -31,7 +31,11 @@ def write_json(path: Path, obj: object) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file. Errors: UserError when it is missing or damaged."""
+    """The content of a JSON file.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

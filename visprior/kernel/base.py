@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from visprior.errors import UserError
+from visprior.errors import UserError, whole_number
 
 SUPPORT = 1e-4  # entries larger than this must be off the outermost ring (Baust et al. 2021, 2.7)
 
@@ -23,10 +23,12 @@ def fit_to_support(entry: Callable[[float], float], low: float, high: float, wha
 
 
 def check_size(size: int) -> int:
-    """size, when it is odd and at least 3."""
-    if not isinstance(size, int) or size < 3 or size % 2 == 0:
-        raise UserError(f"kernel.size must be an odd whole number >= 3, got {size}")
-    return size
+    """size, the side of a kernel in pixels.
+
+    Raises:
+        UserError: it is not odd, or below 3.
+    """
+    return whole_number("kernel.size", size, least=3, odd=True)
 
 
 class Kernel:

@@ -28,7 +28,8 @@ class Descriptor(Representation):
         channels: of the images: 1, or 3.
         mean: grey level, or one per channel, that regularizers centre at and noise lies around.
 
-    Errors: UserError for other channels, a mean for other channels, or a size without a cell.
+    Raises:
+        UserError: channels is not 1 or 3, mean has other channels, or not one cell fits.
     """
 
     def __init__(

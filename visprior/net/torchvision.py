@@ -103,7 +103,11 @@ class TorchvisionNet(TracedNet):
         return adopt(model, load_checkpoint(self.weights), self.weights)
 
     def _file(self) -> Path:
-        """The file of torchvision's weights. Errors: UserError that names the ways out."""
+        """The file of torchvision's weights.
+
+        Raises:
+            UserError: it is not there and cannot be downloaded; the line names the ways out.
+        """
         url = self._enum[self.weights].url
         try:
             return trained_file(url)

@@ -35,7 +35,11 @@ class Optimizer:
 
 
 def fraction(name: str, value: float) -> float:
-    """A number in [0, 1); UserError otherwise."""
+    """value as a float.
+
+    Raises:
+        UserError: it is not in [0, 1).
+    """
     if not 0 <= value < 1:
         raise UserError(f"{name} must be in [0, 1), got {value}")
     return float(value)

@@ -13,7 +13,10 @@ class Mahendran(Optimizer):
     G <- rho G + g^2,  m <- rho m - g / (1/s + sqrt(G)),  z <- z + m
 
     The step size s holds the factor H W (schedule.per_pixel); the bound on the colour
-    is alpha_norm's. Errors: UserError for rho outside [0, 1).
+    is alpha_norm's.
+
+    Raises:
+        UserError: rho is outside [0, 1).
     """
 
     def __init__(self, rho: float = 0.9) -> None:

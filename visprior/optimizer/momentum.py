@@ -10,7 +10,8 @@ from visprior.optimizer.base import Energy, Optimizer, State, fraction
 class Momentum(Optimizer):
     """m <- rho m - s g,  z <- z + m (Mahendran & Vedaldi's 2015 program).
 
-    Errors: UserError for rho outside [0, 1).
+    Raises:
+        UserError: rho is outside [0, 1).
     """
 
     def __init__(self, rho: float = 0.9) -> None:

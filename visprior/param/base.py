@@ -21,7 +21,8 @@ class Parametrization:
     m is the mean colour that comes with A, or mid-grey. z is a real (B, C, H, W) tensor; decode
     and encode are each other's inverse wherever the bound can show the image.
 
-    Errors: UserError for an unknown bound or decorrelate, or a factor that does not fit.
+    Raises:
+        UserError: no such bound or decorrelate, or a factor that does not fit.
     """
 
     identity = False  # True: decode and encode change nothing, so the loop skips them
@@ -34,7 +35,11 @@ class Parametrization:
         self.range = None if bound == "none" else (edge, 255 - edge)  # what encode can keep
 
     def prepare(self, channels: int) -> None:
-        """Refuse images of so many channels. Errors: UserError."""
+        """Refuse images of so many channels.
+
+        Raises:
+            UserError: the colours are made for another number.
+        """
         if self.colour.channels not in (None, channels):
             raise UserError(
                 f"param.decorrelate={self.colour.kind} is for {self.colour.channels} channels, "

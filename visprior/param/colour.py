@@ -23,7 +23,8 @@ class Colour:
     kind: lucid (its matrix, for RGB), measured (`factor`: a statistics file of task=statistics, or
     its folder), or false (v = t).
 
-    Errors: UserError for another kind, a factor without measured, or a file without colours.
+    Raises:
+        UserError: no such kind, a factor without measured, or a file without colours.
     """
 
     def __init__(self, kind: str | bool, factor: str | None = None) -> None:

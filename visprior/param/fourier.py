@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visprior.errors import UserError
+from visprior.errors import number
 from visprior.param.base import Parametrization
 from visprior.streams import gaussian_noise
 
@@ -23,7 +23,8 @@ class Fourier(Parametrization):
     For odd W lucid makes W + 1 columns and cuts one off; here c is that of the W columns.
     Its own start: c ~ N(0, 0.01^2) in real and imaginary part (lucid).
 
-    Errors: UserError for decay < 0.
+    Raises:
+        UserError: decay < 0, or as in Parametrization.
     """
 
     def __init__(
@@ -34,9 +35,7 @@ class Fourier(Parametrization):
         decay: float = 1.0,
     ) -> None:
         super().__init__(bound, decorrelate, factor)
-        if not decay >= 0:
-            raise UserError(f"param.decay must be >= 0, got {decay}")
-        self.decay = float(decay)
+        self.decay = number("param.decay", decay, least=0)
         self._scales = cache(self._make)
 
     def _make(self, canvas: tuple[int, int], device: torch.device, dtype: torch.dtype) -> Tensor:

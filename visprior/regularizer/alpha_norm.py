@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from visprior.errors import UserError
+from visprior.errors import number
 from visprior.hyper import Progress
 from visprior.regularizer.penalty import ColourPenalty
 
@@ -30,7 +30,8 @@ class AlphaNorm(ColourPenalty):
     level, or one for each channel; null is the network's mean colour. norm: area as above, or sum:
     the weight is the whole factor.
 
-    Errors: UserError for a negative weight, alpha < 1, B or bound <= 0.
+    Raises:
+        UserError: weight < 0, alpha < 1, B or bound <= 0.
     """
 
     key = "alpha_norm"
@@ -45,10 +46,9 @@ class AlphaNorm(ColourPenalty):
         norm: str = "area",
         center: float | list[float] | None = None,
     ) -> None:
-        if not alpha >= 1:
-            raise UserError(f"alpha_norm.alpha must be >= 1, got {alpha}")
-        if bound is not None and not bound > 0:
-            raise UserError(f"alpha_norm.bound must be > 0 or null, got {bound}")
+        number("alpha_norm.alpha", alpha, least=1)
+        if bound is not None:
+            number("alpha_norm.bound", bound, above=0, other="null")
         super().__init__(weight, B, alpha, norm, center)
         self.bound = bound
         self.isotropic = bool(isotropic)

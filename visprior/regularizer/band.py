@@ -34,7 +34,8 @@ class Band(Regularizer):
     freeze: images better than both ends stay where they are.
     stop: the run ends when every inner image is better than the worse of the two ends.
 
-    Errors: UserError for an unknown rule, spring < 0, or a spring with another spacing.
+    Raises:
+        UserError: no such rule, spring < 0, or a spring with spacing=features.
     """
 
     couples_images = True

@@ -1,13 +1,10 @@
 """The places where a regularizer may act on the loop."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from visprior.errors import UserError
 from visprior.hyper import Hyper, Progress
 from visprior.schedule.schedule import Stage
 from visprior.streams import Streams
@@ -100,36 +97,3 @@ def acts(regularizer: Regularizer, hook: str) -> bool:
 def hypers(part: object) -> list[Hyper]:
     """The hyperparameters that a part holds."""
     return [v for v in vars(part).values() if isinstance(v, Hyper)]
-
-
-def colour(key: str, value: Any) -> list[float] | None:
-    """A colour as one number a channel, from these, or from a number: that grey. None stays None.
-
-    Errors: UserError for anything else.
-    """
-    if value is None:
-        return None
-    numbers = value if isinstance(value, list) else [value]
-    if not numbers or any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers):
-        raise UserError(f"{key} must be null, a grey level or one for each channel, got {value}")
-    return [float(n) for n in numbers]
-
-
-def center_for(key: str, center: list[float] | None, mean: list[float]) -> list[float]:
-    """center, or the mean colour where there is none. Errors: UserError for other channels."""
-    if center is not None and len(center) not in (1, len(mean)):
-        raise UserError(f"{key} has {len(center)} numbers for {len(mean)} channels: {center}")
-    return center or mean
-
-
-def centered(x: Tensor, center: list[float]) -> Tensor:
-    """x minus a colour, per channel; grey images take the colour's mean."""
-    if x.shape[1] != len(center):
-        center = [sum(center) / len(center)] * x.shape[1]
-    return x - _constant(tuple(center), x.device, x.dtype)[:, None, None]
-
-
-@cache
-def _constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Numbers on a device, moved there once: a copy in each step would make the loop wait."""
-    return torch.tensor(values, device=device, dtype=dtype)

@@ -28,7 +28,8 @@ class Diversity(Regularizer):
     against the others, not against those of other channels. It measures likeness: the energy
     grows with it. layer: null is the layer that is maximized. The images may not be split.
 
-    Errors: UserError for a negative weight, a single seed.
+    Raises:
+        UserError: weight < 0, or a single seed.
     """
 
     couples_images = True

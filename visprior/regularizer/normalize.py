@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from visprior.errors import UserError, choice
+from visprior.errors import choice, number
 from visprior.hyper import Progress
 from visprior.regularizer.base import Features, Regularizer, Scene
 
@@ -14,14 +14,13 @@ class Normalize(Regularizer):
     a gradient only in its crop (the program that Baust et al. 2021 cite). A zero gradient stays
     zero.
 
-    Errors: UserError for an unknown `by`, eps <= 0.
+    Raises:
+        UserError: no such `by`, or eps <= 0.
     """
 
     def __init__(self, by: str = "mean", eps: float = 1e-8) -> None:
         self.by = choice("normalize.by", by, ["mean", "std"])
-        if not eps > 0:
-            raise UserError(f"normalize.eps must be > 0, got {eps}")
-        self.eps = float(eps)
+        self.eps = number("normalize.eps", eps, above=0)
         self.pixels: int | None = None  # of the network's input; None: all that there are
 
     def prepare(self, scene: Scene) -> None:

@@ -22,7 +22,8 @@ class Transforms(Regularizer):
     mean colour).
     shared: one draw per step for all images, that of the first one's seed.
 
-    Errors: UserError for a negative jitter, an empty list, a scale <= 0, an unknown padding.
+    Raises:
+        UserError: a jitter < 0, an empty list, a scale <= 0, or no such padding.
     """
 
     interpolation = "bilinear"

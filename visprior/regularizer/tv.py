@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from visprior.errors import UserError
+from visprior.errors import number
 from visprior.regularizer.penalty import Penalty
 
 _FLOOR = 1e-6  # of a pixel's value, in the gradient for beta < 2: the slope there is infinite
@@ -57,7 +57,8 @@ class TV(Penalty):
     norm: area as above, or sum: the weight is the whole factor. In the gradient for beta < 2 a
     pixel's value is floored at 1e-6.
 
-    Errors: UserError for a negative weight, beta < 1, V <= 0.
+    Raises:
+        UserError: weight < 0, beta < 1, or V <= 0.
     """
 
     key, scale_key = "tv", "V"
@@ -65,8 +66,7 @@ class TV(Penalty):
     def __init__(
         self, weight: Any = 1.0, beta: float = 2.0, V: float = 80 / 6.5, norm: str = "area"
     ) -> None:
-        if not beta >= 1:
-            raise UserError(f"tv.beta must be >= 1, got {beta}")
+        number("tv.beta", beta, least=1)
         super().__init__(weight, V, beta, norm)
 
     def bare(self, x: Tensor) -> Tensor:

@@ -17,7 +17,10 @@ class TVAnisotropic(Penalty):
     """weight / (V H W) * sum |dx| + |dy|, Schürmeyer 2020, eq. 3.4 (TensorFlow's total_variation).
 
     H W is the canvas, V a typical slope in grey levels per pixel. norm: area as above, or sum: the
-    weight is the whole factor. Errors: UserError for a negative weight, V <= 0.
+    weight is the whole factor.
+
+    Raises:
+        UserError: weight < 0, or V <= 0.
     """
 
     key, scale_key = "tv", "V"

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from visprior.errors import UserError, choice
+from visprior.errors import UserError, choice, whole_number
 from visprior.net.descriptor import Descriptor
 from visprior.net.hog import blocks, cells
 from visprior.net.hog.glyph import glyph
@@ -53,7 +53,8 @@ class HogFeatures(nn.Module):
     def histograms(self, x: Tensor) -> Tensor:
         """The cells' directed histograms, not normalised: (B, 2 K, rows, columns).
 
-        Errors: ValueError for an image without a cell.
+        Raises:
+            ValueError: the image is too small for a cell.
         """
         grid = self.grid(*x.shape[-2:])
         if min(grid) < 1:
@@ -92,7 +93,11 @@ class HogFeatures(nn.Module):
 
 
 def _agree(variant: str, binning: str, texture: bool | None, through: float) -> None:
-    """Errors: UserError for what a variant does not have."""
+    """Check what the variants do not all have.
+
+    Raises:
+        UserError: this variant does not have it.
+    """
     if texture not in (None, True, False):
         raise UserError(f"net.texture must be true, false or null, got {texture}")
     if texture and variant in ("paper", "dalal_triggs"):
@@ -118,7 +123,8 @@ class Hog(Descriptor):
             values do not change.
         channels, size, mean: see Descriptor.
 
-    Errors: UserError for what a variant does not have.
+    Raises:
+        UserError: a value is out of range, or the variant does not have what is asked for.
     """
 
     def __init__(
@@ -136,9 +142,8 @@ class Hog(Descriptor):
     ):
         choice("net.variant", variant, VARIANTS)
         choice("net.binning", binning, list(cells.BINNINGS))
-        for key, value, least in (("cell", cell, 2), ("orientations", orientations, 2)):
-            if not isinstance(value, int) or value < least:
-                raise UserError(f"net.{key} must be a whole number >= {least}, got {value}")
+        whole_number("net.cell", cell, least=2)
+        whole_number("net.orientations", orientations, least=2)
         _agree(variant, binning, texture, through)
         # A cell sees its blocks' cells, one to each side, the pixels pooled into these, and theirs.
         pooled = 2 * cell - cell % 2

@@ -23,7 +23,11 @@ class Bytes:
         return len(self.data) - self.at
 
     def take(self, count: int) -> np.ndarray:
-        """The next bytes. Errors: DamagedError when there are fewer."""
+        """The next bytes.
+
+        Raises:
+            DamagedError: fewer are left.
+        """
         if count > self.left:
             raise DamagedError(f"it ends {count - self.left} bytes early")
         self.at += count

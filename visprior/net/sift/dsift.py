@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from visprior.errors import UserError, choice
+from visprior.errors import UserError, choice, number, whole_number
 from visprior.net.descriptor import Descriptor
-from visprior.net.sift.histograms import EPSILON, SIDE, DenseSift, root, whole_pixels
+from visprior.net.sift.histograms import EPSILON, SIDE, DenseSift, root
 
 _PAPER_EPSILON = 1e-6  # inside the root
 _PAPER_SIGMA = 1.5  # of the paper's window, in bins
@@ -25,7 +25,8 @@ class Dsift(Descriptor):
         arctangent: polynomial | exact; None: polynomial for vlfeat, exact for paper.
         size, mean: see Descriptor.
 
-    Errors: UserError for a value out of range, or one of VLFeat's options with variant=paper.
+    Raises:
+        UserError: a value is out of range, or it is one of VLFeat's options with variant=paper.
     """
 
     def __init__(
@@ -92,9 +93,8 @@ class VlfeatDsift(DenseSift):
     ) -> None:
         super().__init__(bin, arctangent)
         choice("net.window", window, WINDOWS)
-        whole_pixels("net.step", step)
-        if window_size <= 0:
-            raise UserError(f"net.window_size must be > 0 bins, got {window_size:g}")
+        whole_number("net.step", step, least=1)
+        number("net.window_size", window_size, above=0)
         whole = all(isinstance(b, int) and b >= 0 for b in bounds or ())
         if bounds and (len(bounds) != 4 or not whole):
             raise UserError(f"net.bounds must be [left, top, right, bottom] >= 0, got {bounds}")

@@ -6,7 +6,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from visprior.errors import UserError, choice
+from visprior.errors import choice, whole_number
 
 SIDE = 4  # bins along each axis of a frame
 ORIENTATIONS = 8  # 0 points right, y downwards
@@ -33,7 +33,7 @@ class DenseSift(nn.Module):
     def __init__(self, bin: int, arctangent: str) -> None:
         super().__init__()
         choice("net.arctangent", arctangent, ARCTANGENTS)
-        whole_pixels("net.bin", bin)
+        whole_number("net.bin", bin, least=1)
         self.bin, self.arctangent = bin, arctangent
 
     @abstractmethod
@@ -107,12 +107,6 @@ class DenseSift(nn.Module):
         k = lower.long() % ORIENTATIONS
         maps = n.new_zeros(n.shape[0], ORIENTATIONS, *n.shape[-2:])
         return maps.scatter(1, k, n - upper).scatter(1, (k + 1) % ORIENTATIONS, upper)
-
-
-def whole_pixels(key: str, value: int) -> None:
-    """Errors: UserError unless it is a whole number of pixels, one or more."""
-    if not isinstance(value, int) or value < 1:
-        raise UserError(f"{key} must be a whole number >= 1, in pixels, got {value}")
 
 
 def polynomial_angle(x: Tensor, y: Tensor) -> Tensor:
