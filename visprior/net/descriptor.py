@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from visprior.errors import UserError
-from visprior.net.representation import Layer, Representation, Size, wrong_size
+from visprior.net.layer import Layer, Size, wrong_size
+from visprior.net.representation import Representation
 
 CHANNELS = (1, 3)
 

@@ -12,7 +12,8 @@ from visprior.errors import UserError, did_you_mean
 from visprior.net.checkpoint import adopt, load_checkpoint
 from visprior.net.download import cached_file, trained_file
 from visprior.net.fx.traced import TracedNet
-from visprior.net.representation import RANDOM, Size
+from visprior.net.layer import Size
+from visprior.net.representation import RANDOM
 
 
 class TorchvisionNet(TracedNet):

@@ -13,9 +13,8 @@ import torchvision
 from torch import fx, nn
 from torchvision.models.feature_extraction import NodePathTracer
 
-from visprior.net.cut import keep_inputs
 from visprior.net.fx.geometry import Cells, geometry
-from visprior.net.representation import Layer, Size
+from visprior.net.layer import Layer, Size
 
 
 class OneNode:
@@ -78,6 +77,13 @@ def trace(model: nn.Module) -> Graph:
         if node.op != "output":
             nodes[_name(node, tracer.node_to_qualname.get(node, node.name), nodes)] = node
     return Graph(model, fx.GraphModule(model, graph), nodes)
+
+
+def keep_inputs(model: nn.Module) -> None:
+    """Switch every in-place activation off: it would overwrite the features of the layer before."""
+    for module in model.modules():
+        if "inplace" in vars(module):
+            vars(module)["inplace"] = False
 
 
 def _name(node: fx.Node, name: str, taken: dict[str, fx.Node]) -> str:
