@@ -10,7 +10,6 @@ from torch import Tensor
 
 from visprior.data.many_pictures import load_found, named_files
 from visprior.data.picture import SUFFIXES, find_pictures
-from visprior.data.shapes10 import Shapes10
 from visprior.errors import UserError, choice, whole_number
 from visprior.streams import generator
 
@@ -129,6 +128,9 @@ class Rendered:
         if channels != 3 or size[0] != size[1]:
             shape = f"{channels} x {size[0]} x {size[1]}"
             raise UserError(f"data=shapes10 renders squares in colour; wanted were {shape}")
+        # Its textures are made at import.
+        from visprior.data.shapes10 import Shapes10
+
         count = sample.count or USUAL
         self._set = Shapes10(sample.split, size[0], count, sample.seed)
         self.classes = self._set.class_names

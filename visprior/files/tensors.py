@@ -21,7 +21,7 @@ def save_state(path: Path, tensors: dict[str, Tensor], meta: dict[str, str]) -> 
     """
     from safetensors.torch import save
 
-    data = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, meta)
+    data = save({name: x.detach().cpu().contiguous() for name, x in tensors.items()}, meta)
     new = hashlib.sha256(data).hexdigest()
     write_digests(path, [*current_digests(path), new])
     write_bytes(path, data)

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside their place, then moved into it."""
+"""Files written in one step: to a temporary name, then moved, so that none is ever half there."""
 
 import json
 import math

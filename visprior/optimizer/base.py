@@ -30,7 +30,12 @@ class Optimizer:
         t: Progress,
         energy: Energy,
     ) -> tuple[Tensor, State]:
-        """The next z and state; no argument is changed. energy: for rules that search a line."""
+        """The z and the state after a step; no argument is changed.
+
+        Args:
+            g: the gradient at z, of its shape.
+            energy: z -> the energy (B,) and its gradient, for rules that search along a line.
+        """
         raise NotImplementedError
 
 

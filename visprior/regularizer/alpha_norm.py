@@ -25,10 +25,13 @@ def alpha_norm(x: Tensor, alpha: float, isotropic: bool = True) -> Tensor:
 class AlphaNorm(ColourPenalty):
     """weight * B^-alpha / (H W) * sum_pixels ||x - center||^alpha, and ||x - center|| <= bound.
 
-    Mahendran & Vedaldi 2016, eq. 6, 10 and section 3.3. H W is the canvas; B a typical and
-    `bound` the largest colour norm, in grey levels; bound=null leaves it free. center: a grey
-    level, or one for each channel; null is the network's mean colour. norm: area as above, or sum:
-    the weight is the whole factor.
+    Mahendran & Vedaldi 2016, eq. 6, 10 and section 3.3; H W is the canvas.
+
+    Args:
+        B: a typical norm of a pixel's colour, in grey levels.
+        bound: the largest one, to which longer ones are cut after each step; null: none.
+        isotropic: True: ||.|| is the Euclidean norm of a pixel's channels; False: each by itself.
+        weight, norm, center: see ColourPenalty.
 
     Raises:
         UserError: weight < 0, alpha < 1, B or bound <= 0.

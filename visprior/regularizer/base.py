@@ -24,10 +24,11 @@ class Scene:
 
 
 class Regularizer:
-    """One regularizer of the energy. A subclass overrides the one hook where it acts.
+    """A term of the energy, or a change of what a step does; a subclass overrides one hook.
 
-    Images x are (B, C, H, W) in grey levels on the canvas (the network's input plus margins), t is
-    the progress, rng the random streams. Hooks may not keep state between steps.
+    In all hooks: x are images (B, C, H, W) in grey levels on the canvas (the network's input plus
+    margins), z the optimised variable, g a gradient, phi the features of `layers`, t the progress
+    of the run, rng the random streams. Hooks may not keep state between steps.
     """
 
     layers: tuple[str, ...] = ()  # features it wants in phi
@@ -35,7 +36,11 @@ class Regularizer:
     projects_last = False  # True: it filters what the others' `project` has left within bounds
 
     def prepare(self, scene: Scene) -> None:
-        """Take constants from the job; raise UserError for what does not fit it."""
+        """Take constants from the job, before the first step.
+
+        Raises:
+            UserError: the regularizer does not fit the job.
+        """
 
     def margin(self, stage: Stage) -> int:
         """Pixels that the canvas needs beyond the network's input, along each axis."""
@@ -57,7 +62,7 @@ class Regularizer:
         return x
 
     def precondition(self, g: Tensor, x: Tensor, t: Progress) -> Tensor:
-        """A filtered gradient of the data term at x."""
+        """What replaces g, the gradient of the data term at x."""
         return g
 
     def force(self, g: Tensor, z: Tensor, values: Tensor, phi: Features, t: Progress) -> Tensor:
@@ -85,7 +90,12 @@ class Regularizer:
         return None
 
     def coefficient(self, canvas: tuple[int, int], t: Progress, like: Tensor) -> Any:
-        """The effective factor of the bare energy, for the record; None without an energy."""
+        """The factor of the energy with all constants in it, for the record; None: no energy.
+
+        Args:
+            canvas: height and width in pixels.
+            like: a tensor of the device and dtype that is wanted.
+        """
         return None
 
 

@@ -49,12 +49,14 @@ def pasted(windows: Tensor, x: Tensor, offsets: np.ndarray) -> Tensor:
 class Crop(Regularizer):
     """The octaves' random crop: in a stage of scale s the canvas is s times the network's input.
 
-    offset: normal draws from around the middle with deviation spread * (canvas - input), clipped
-        to the canvas, in whole pixels by truncation (the program that Baust et al. 2021 cite for
-        it); uniform draws from the whole canvas.
-    update: crop is that program's: the crop is the image of that step, for energies and filters
-        too, whose border is then the crop's, and is put back into the canvas; canvas: only the
-        network sees the crop, the step changes all of the canvas.
+    Args:
+        offset: normal draws from around the middle with deviation spread * (canvas - input),
+            clipped to the canvas, in whole pixels by truncation (the program that Baust et al. 2021
+            cite for it); uniform draws from the whole canvas.
+        spread: see offset.
+        update: crop is that program's: the crop is the image of that step, for energies and filters
+            too, whose border is then the crop's, and is put back into the canvas; canvas: only the
+            network sees the crop, the step changes all of the canvas.
 
     Raises:
         UserError: no such choice, or spread < 0.

@@ -8,7 +8,7 @@ from visprior.regularizer.penalty import ColourPenalty
 
 
 class L1(ColourPenalty):
-    """weight / (B H W) * sum |x - center|, grey levels; see ColourPenalty."""
+    """weight / (B H W) * sum |x - center|, grey levels; H W is the canvas. See ColourPenalty."""
 
     key = "l1"
 

@@ -8,7 +8,7 @@ from visprior.regularizer.penalty import ColourPenalty
 
 
 class L2(ColourPenalty):
-    """weight / (B^2 H W) * sum (x - center)^2, grey levels; see ColourPenalty."""
+    """weight / (B^2 H W) * sum (x - center)^2, grey levels; H W: the canvas. See ColourPenalty."""
 
     key = "l2"
 

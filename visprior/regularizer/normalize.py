@@ -8,7 +8,7 @@ from visprior.regularizer.base import Features, Regularizer, Scene
 
 
 class Normalize(Regularizer):
-    """g / s per image, s = mean |g| (by: mean) or the standard deviation of g + eps (by: std).
+    """The gradient g / s of each image, s = mean |g| (by: mean) or deviation of g + eps (by: std).
 
     The mean is over as many values as the network's input has: the canvas of octaves has more, but
     a gradient only in its crop (the program that Baust et al. 2021 cite). A zero gradient stays

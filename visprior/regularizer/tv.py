@@ -53,9 +53,12 @@ def total_variation(x: Tensor, beta: float = 1.0) -> Tensor:
 class TV(Penalty):
     """weight * V^-beta / (H W) * sum (dx^2 + dy^2)^(beta/2), Mahendran & Vedaldi 2016, eq. 8, 11.
 
-    H W is the canvas. V is a typical slope in grey levels per pixel (B/6.5 = 80/6.5).
-    norm: area as above, or sum: the weight is the whole factor. In the gradient for beta < 2 a
-    pixel's value is floored at 1e-6.
+    dx and dy are differences of neighbouring pixels in grey levels, H W is the canvas. In the
+    gradient for beta < 2 a pixel's value is floored at 1e-6.
+
+    Args:
+        V: a typical slope in grey levels per pixel (the paper's B/6.5 = 80/6.5).
+        weight, norm: see Penalty.
 
     Raises:
         UserError: weight < 0, beta < 1, or V <= 0.

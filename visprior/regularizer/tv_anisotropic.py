@@ -16,8 +16,8 @@ def anisotropic_variation(x: Tensor) -> Tensor:
 class TVAnisotropic(Penalty):
     """weight / (V H W) * sum |dx| + |dy|, Schürmeyer 2020, eq. 3.4 (TensorFlow's total_variation).
 
-    H W is the canvas, V a typical slope in grey levels per pixel. norm: area as above, or sum: the
-    weight is the whole factor.
+    dx and dy are differences of neighbouring pixels in grey levels, H W is the canvas, V a typical
+    slope in grey levels per pixel. weight, norm: see Penalty.
 
     Raises:
         UserError: weight < 0, or V <= 0.

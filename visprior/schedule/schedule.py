@@ -13,11 +13,11 @@ _KEYS = ["steps", "step_size", "scale", "without", "tasks", "precision"]
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage. step_size is in units of the optimised variable per unit of gradient."""
+    """One stage of a run: so many steps of one size, on one canvas."""
 
     index: int
     steps: int
-    step_size: Hyper
+    step_size: Hyper  # in units of the optimised variable per unit of gradient
     scale: float = 1.0  # of the octave, relative to the network's input
     without: tuple[str, ...] = field(default=())  # regularizers that rest in this stage
     precision: str | None = None  # None: that of the run
@@ -26,12 +26,15 @@ class Stage:
 class Schedule:
     """The stages of a run, from its YAML file.
 
-    stages: a list of {steps, step_size, scale: 1, without: [], tasks: null, precision: null};
-        `tasks` keeps a stage for the tasks named. steps: shortens all stages in proportion.
-        per_pixel: multiplies the step size by the area of the network's input (M&V 2016, code).
+    Args:
+        stages: a list of {steps, step_size, scale: 1, without: [], tasks: null, precision: null};
+            `tasks` keeps a stage for the tasks named; see Stage for the others.
+        steps: of all stages together; they are shortened in proportion.
+        per_pixel: multiply the step size by the area of the network's input (the program of
+            Mahendran & Vedaldi 2016).
         cumulative: the scales multiply from stage to stage (1.1 then 1.2 = 1.32).
-        step_size: of the first stage; those of the others change in proportion.
         octaves: false takes all steps at scale 1 and at the first stage's step size.
+        step_size: of the first stage; those of the others change in proportion.
 
     Raises:
         UserError: no such key, a count below 1, or a scale below 1.

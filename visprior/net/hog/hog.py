@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from visprior.errors import UserError, choice, whole_number
 from visprior.net.descriptor import Descriptor
-from visprior.net.hog import blocks, cells
+from visprior.net.hog import binning as rules
+from visprior.net.hog import cells, contrast
 from visprior.net.hog.glyph import glyph
 
 VARIANTS = ["uoctti", "dalal_triggs", "paper", "dpm"]
@@ -24,9 +25,11 @@ class HogFeatures(nn.Module):
     two cells along the border. rows = floor(H / cell).
     dpm: features.cc of DPM v5. rows = round(H / cell) - 2.
 
-    Several channels: each pixel takes the one of the largest gradient. binning: hog_cells.
-    Types of 16 bits are computed in float32. An image without contrast has features and gradients
-    of zero.
+    Of several channels each pixel takes the one with the largest gradient. Types of 16 bits are
+    computed in float32. An image without contrast has features and gradients of zero.
+
+    Args:
+        cell, orientations, binning, texture, through: see Hog; binnings are in hog/binning.py.
     """
 
     def __init__(
@@ -41,9 +44,9 @@ class HogFeatures(nn.Module):
         super().__init__()
         self.variant, self.cell, self.orientations = variant, cell, orientations
         self.texture = variant in ("uoctti", "dpm") if texture is None else texture
-        self.bin = cells.hard_rounded if variant == "dpm" else cells.BINNINGS[binning]
+        self.bin = rules.hard_rounded if variant == "dpm" else rules.BINNINGS[binning]
         if through:
-            self.bin = functools.partial(cells.straight_through, through)
+            self.bin = functools.partial(rules.straight_through, through)
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of cells."""
@@ -75,13 +78,13 @@ class HogFeatures(nn.Module):
             return self(x.float()).to(x.dtype)
         directed = self.histograms(x)
         if self.variant == "uoctti":
-            return blocks.uoctti(directed, self.texture)
+            return contrast.uoctti(directed, self.texture)
         if self.variant == "dalal_triggs":
-            return blocks.dalal_triggs(directed)
+            return contrast.dalal_triggs(directed)
         return (
-            blocks.paper(directed)
+            contrast.paper(directed)
             if self.variant == "paper"
-            else blocks.dpm(directed, self.texture)
+            else contrast.dpm(directed, self.texture)
         )
 
     def undirected(self, phi: Tensor) -> Tensor:
@@ -141,7 +144,7 @@ class Hog(Descriptor):
         name: str = "hog",
     ):
         choice("net.variant", variant, VARIANTS)
-        choice("net.binning", binning, list(cells.BINNINGS))
+        choice("net.binning", binning, list(rules.BINNINGS))
         whole_number("net.cell", cell, least=2)
         whole_number("net.orientations", orientations, least=2)
         _agree(variant, binning, texture, through)

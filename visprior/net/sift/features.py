@@ -1,4 +1,4 @@
-"""What all variants of dense SIFT share: votes for orientations, pooled into frames of bins."""
+"""The features of dense SIFT, what all its variants share: votes, pooled into frames of bins."""
 
 import math
 from abc import abstractmethod
@@ -14,7 +14,7 @@ ARCTANGENTS = ("polynomial", "exact")
 EPSILON = torch.finfo(torch.float32).eps  # VLFeat's, whatever the precision here
 
 
-class DenseSift(nn.Module):
+class DsiftFeatures(nn.Module):
     """(B, 1, H, W) grey levels -> (B, 128, H', W'), a frame per cell.
 
     Gradients vote for the two nearest orientations, votes are pooled bilinearly into bins, a frame
@@ -98,12 +98,12 @@ class DenseSift(nn.Module):
         return matrix
 
     def _votes(self, gx: Tensor, gy: Tensor) -> Tensor:
-        """(B, 8, h, w): the gradient's norm, shared by the two orientations beside its own."""
+        """(B, 8, h, w): the gradient's norm, shared by the two nearest orientations."""
         n = root(gx.square() + gy.square())
         angle = polynomial_angle(gx, gy) if self.arctangent == "polynomial" else exact_angle(gx, gy)
-        t = angle * (ORIENTATIONS / (2 * math.pi))
-        lower = t.detach().floor()
-        upper = n * (t - lower)
+        position = angle * (ORIENTATIONS / (2 * math.pi))
+        lower = position.detach().floor()
+        upper = n * (position - lower)
         k = lower.long() % ORIENTATIONS
         maps = n.new_zeros(n.shape[0], ORIENTATIONS, *n.shape[-2:])
         return maps.scatter(1, k, n - upper).scatter(1, (k + 1) % ORIENTATIONS, upper)
