@@ -99,7 +99,7 @@ def _or(other: str | None) -> str:
 
 
 def one_line(text: object) -> str:
-    """Text without its line breaks."""
+    """text in one line: runs of blanks and line breaks become one blank."""
     return " ".join(str(text).split())
 
 
@@ -113,13 +113,16 @@ def shown(path: Path) -> str:
 
 
 def of_storage(error: OSError, folder: Path | None = None) -> bool:
-    """Whether results could not be written: a full or protected disk, or a path of folder's."""
+    """Whether an error says that results cannot be written.
+
+    True for a full or protected disk, and for any file in the folder of the results.
+    """
     name = str(error.filename or "")
     return error.errno in _STORAGE or bool(folder and name.startswith(f"{folder}{os.sep}"))
 
 
 def storage_line(error: OSError) -> str:
-    """One line for results that could not be written."""
+    """The error line for results that could not be written: which file, why, and what helps."""
     where = str(error.filename or os.environ.get("VISPRIOR_OUTPUTS") or "outputs")
     reason = error.strerror or one_line(error)
     hint = "(VISPRIOR_OUTPUTS chooses another folder for results)"

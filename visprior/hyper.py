@@ -33,7 +33,7 @@ class Progress:
         return self.step_in_stage / max(self.steps_in_stage - 1, 1)
 
     def of(self, rows: slice) -> "Progress":
-        """The same moment for a part of the batch."""
+        """The same moment for the images `rows` of the batch."""
         return replace(self, rows=rows)
 
 

@@ -32,7 +32,13 @@ NAMES = (
 
 
 def render(split: str, labels: NDArray[np.int64], draws: Draws, size: int) -> Tensor:
-    """(n, 3, size, size), whole RGB grey levels 0..255 as float32."""
+    """Pictures of the classes `labels`, (n, 3, size, size), whole grey levels 0..255 as float32.
+
+    Args:
+        split: train or test, whose photographs lie behind the shapes.
+        draws: with the columns NAMES, a row per picture.
+        size: side in pixels.
+    """
     x = backdrops(split, draws, size)
     middle = x.mean((1, 2, 3))
     _soften(x, middle, draws)
@@ -132,7 +138,7 @@ def _cover(x: Tensor, draws: Draws, right: Tensor, up: Tensor, pixel: float) -> 
 
 
 def _light(x: Tensor, draws: Draws, right: Tensor, up: Tensor) -> None:
-    """Brighter on one side."""
+    """Make the pictures brighter on one side, in place."""
     angle = 2 * math.pi * draws.unit("light angle")
     slope = draws.between("light", 0, 0.3)
     gain = per_picture(slope * np.cos(angle)) * right + per_picture(slope * np.sin(angle)) * up

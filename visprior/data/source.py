@@ -18,7 +18,10 @@ USUAL = 1000  # images of shapes10, unless a number is given
 
 
 class Pictures(Protocol):
-    """Images of one size. `name` tells them apart; `label` is an index into `classes`, or None."""
+    """A data set of images of one size, read by index.
+
+    name(i) tells an image apart from the others, label(i) is an index into `classes`, or None.
+    """
 
     classes: list[str]
 
@@ -122,7 +125,7 @@ def _chosen(labels: Sequence[int | None], sample: Sample, classes: int) -> list[
 
 
 class Rendered:
-    """shapes10 as Pictures."""
+    """Pictures of shapes10, rendered when they are asked for; squares in colour only."""
 
     def __init__(self, sample: Sample, size: tuple[int, int], channels: int) -> None:
         if channels != 3 or size[0] != size[1]:

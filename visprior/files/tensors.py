@@ -10,7 +10,7 @@ from visprior.files.whole import write_bytes
 
 
 def digest_path(path: Path) -> Path:
-    """Where the checksum of path is."""
+    """The file that holds the checksum of path, beside it."""
     return path.with_name(path.name + ".sha256")
 
 

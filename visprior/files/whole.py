@@ -45,7 +45,7 @@ def read_json(path: Path) -> Any:
 
 
 def _plain(obj: object) -> object:
-    """obj made of what JSON knows."""
+    """obj as the dictionaries, lists, texts and numbers that JSON knows."""
     if isinstance(obj, Mapping):
         return {str(key): _plain(value) for key, value in obj.items()}
     if isinstance(obj, list | tuple | set):

@@ -22,7 +22,7 @@ class Layer:
 
     @property
     def length(self) -> int | None:
-        """How many numbers describe an image, of a vector or a map of one position; else None."""
+        """The number of channels of a vector or a map of one position; None for others."""
         is_vector = len(self.shape) == 1 or self.shape[1:] == (1, 1)
         return self.shape[0] if is_vector else None
 
@@ -52,6 +52,6 @@ def as_size(key: str, size: int | list[int] | Size) -> Size:
 
 
 def wrong_size(name: str, size: Size, error: Exception) -> UserError:
-    """What to raise when a network failed on images of its own size."""
+    """The error to raise when a network has failed on images of its own size."""
     reason = next(iter(str(error).splitlines()), type(error).__name__)[:150]
     return UserError(f"{name} fails on images of net.size={size[0]}x{size[1]} ({reason})")

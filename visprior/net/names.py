@@ -29,11 +29,7 @@ class LayerNames:
         self.net = net
         self._rows = list((layers or {}).items())
         self._aliases = dict(aliases or {})
-
-    @property
-    def aliases(self) -> list[str]:
-        """Names that stand for a layer of another name: those of every net, and the net's own."""
-        return list(dict.fromkeys([*DEPTHS, LOGITS, *self._aliases]))
+        self.aliases = list(dict.fromkeys([*DEPTHS, LOGITS, *self._aliases]))  # and those of all
 
     def node(self, name: str, nodes: Iterable[str], maps: Sequence[str] = ()) -> str:
         """The node for an alias, a name of the table, a node, or a module (its last node).
@@ -72,7 +68,7 @@ class LayerNames:
 
 
 def _translate(text: str, source: str, target: str) -> str | None:
-    """text with the fields of one side of a row put into the other; None: it does not fit."""
+    """text, which fits the pattern source, in the pattern target; None: it does not fit."""
     fields = list(_FIELD.finditer(source))
     literal = _FIELD.split(source)[::3]  # the split yields text, variable, shift, text, ...
     match = re.fullmatch(r"(\d+)".join(map(re.escape, literal)), text)

@@ -77,6 +77,7 @@ class Representation(ABC):
         self.channels_last = channels_last
         self.class_names: list[str] = []
         self._names = LayerNames(layers, aliases, name)
+        self.aliases = self._names.aliases  # names that stand for a layer of another name
         self._strength = dict(strength or {})
         self._tables: dict[Size, dict[str, Layer]] = {}
 
@@ -87,7 +88,7 @@ class Representation(ABC):
 
     @property
     def random_weights(self) -> bool:
-        """Whether nothing was ever learned by them."""
+        """Whether the weights are drawn from a seed, untrained."""
         return self.weights == RANDOM
 
     @property
@@ -132,11 +133,6 @@ class Representation(ABC):
             reach = f"images of {pixels} pixels do not get to layer '{name}' of {self.name}"
             raise UserError(f"{reach}; its own size is {own}")
         return replace(table[node], name=name)
-
-    @property
-    def aliases(self) -> list[str]:
-        """Names that stand for a layer of another name: those of every net, and the net's own."""
-        return self._names.aliases
 
     def resolved(self, name: str) -> str:
         """The name of the layer that an alias stands for; any other name as it is.
@@ -196,12 +192,12 @@ class Representation(ABC):
         return 300.0 if depth < 0.6 else 100.0 if depth < 0.7 else 20.0 if depth < 0.8 else 1.0
 
     def drawings(self, phi: Tensor) -> list[np.ndarray] | None:
-        """uint8 pictures of features, one an image, where there is a usual kind (HOG's glyphs)."""
+        """Pictures of features, (H, W) uint8 each, where there is a usual kind (HOG's glyphs)."""
         return None
 
     @property
     def statistics(self) -> Path | None:
-        """What task=statistics made of this net, shipped beside its weights; None: nothing."""
+        """The file of task=statistics that is shipped with this net's weights, if one is."""
         path = Path(__file__).parents[1] / "weights" / f"{self.name}.statistics.safetensors"
         return path if path.is_file() else None
 

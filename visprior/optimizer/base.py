@@ -18,7 +18,7 @@ class Optimizer:
     """
 
     def init(self, z: Tensor) -> State:
-        """The state before the first step of a stage."""
+        """The state before the first step of a stage: tensors with a row per image."""
         return {}
 
     def update(

@@ -7,7 +7,7 @@ from visprior.optimizer.base import Energy, Optimizer, State
 
 
 class GD(Optimizer):
-    """z <- z - s g (Baust et al. 2021, eq. 5)."""
+    """z <- z - s g, s the step size (Baust et al. 2021, eq. 5)."""
 
     def update(
         self,

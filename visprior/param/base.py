@@ -77,7 +77,7 @@ class Parametrization:
         return self.coordinates(self.colour.unmix(v))
 
     def settle(self, z: Tensor) -> Tensor:
-        """z after an optimiser's step, brought back to where it has gradients. The same, mostly."""
+        """What replaces z after an optimiser's step; here, z itself."""
         return z
 
     def start(self, seeds: list[int], canvas: tuple[int, int], channels: int) -> Tensor:

@@ -54,11 +54,11 @@ class Regularizer:
         return x
 
     def energy(self, x: Tensor, phi: Features, t: Progress) -> Tensor | None:
-        """(B,), added to the objective, its weight included."""
+        """What is added to the objective, (B,), its weight included; None: nothing."""
         return None
 
     def perturb(self, x: Tensor, t: Progress, rng: Streams) -> Tensor:
-        """What the network sees instead of x. Differentiated through."""
+        """What the network sees instead of x; the gradient passes through it."""
         return x
 
     def precondition(self, g: Tensor, x: Tensor, t: Progress) -> Tensor:
@@ -66,15 +66,15 @@ class Regularizer:
         return g
 
     def force(self, g: Tensor, z: Tensor, values: Tensor, phi: Features, t: Progress) -> Tensor:
-        """The whole gradient at z, changed before the update. values: the data term, (B,)."""
+        """What replaces g, the whole gradient at z. values: the data term, (B,)."""
         return g
 
     def project(self, x: Tensor, t: Progress) -> Tensor:
-        """The image, changed after the step."""
+        """What replaces the image x after the step."""
         return x
 
     def after_update(self, z: Tensor, values: Tensor, phi: Features, t: Progress) -> Tensor:
-        """The optimised variable, changed after the step. values: as for `force`."""
+        """What replaces z after the step. values: the data term, (B,)."""
         return z
 
     def confine(self, new: Tensor, old: Tensor, t: Progress, rng: Streams) -> Tensor:
@@ -82,11 +82,11 @@ class Regularizer:
         return new
 
     def move(self, x: Tensor, t: Progress, rng: Streams) -> Tensor:
-        """The image, moved before the next step, after all other changes."""
+        """What replaces the image x before the next step, after all other changes."""
         return x
 
     def stop(self, values: Tensor, t: Progress) -> Tensor | None:
-        """A flag on the device: the run need not go on after t. values: the data term, (B,)."""
+        """A flag on the device: True ends the run after t. values: the data term, (B,)."""
         return None
 
     def coefficient(self, canvas: tuple[int, int], t: Progress, like: Tensor) -> Any:
@@ -100,10 +100,10 @@ class Regularizer:
 
 
 def acts(regularizer: Regularizer, hook: str) -> bool:
-    """Whether a regularizer overrides a hook."""
+    """Whether a regularizer overrides the hook of that name."""
     return getattr(type(regularizer), hook) is not getattr(Regularizer, hook)
 
 
 def hypers(part: object) -> list[Hyper]:
-    """The hyperparameters that a part holds."""
+    """The Hypers among the attributes of a part of the energy."""
     return [v for v in vars(part).values() if isinstance(v, Hyper)]

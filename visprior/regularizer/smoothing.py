@@ -33,7 +33,7 @@ class Smoothing(Regularizer):
         return x if t.step % self.every else self.smoothed(x, t)
 
     def smoothed(self, x: Tensor, t: Progress) -> Tensor:
-        """The filtered images."""
+        """The filtered images, (B, C, H, W)."""
         raise NotImplementedError
 
     def reflected(self, x: Tensor) -> Tensor:

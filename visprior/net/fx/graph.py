@@ -18,7 +18,7 @@ from visprior.net.layer import Layer, Size
 
 
 class OneNode:
-    """Marks a module that is one node of the graph, like a layer of torch.nn."""
+    """A base class that makes a module one node of the graph, like a layer of torch.nn."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _trunk(nodes: list[fx.Node]) -> set[fx.Node]:
 
 
 def nominal_stride(size: Size, shape: tuple[int, ...]) -> float | None:
-    """Image size / map size, where it is whole and the same both ways."""
+    """Image size / map size, pixels per cell, where it is whole and the same along both axes."""
     if len(shape) != 3 or size[0] % shape[1] or size[1] % shape[2]:
         return None
     v, h = size[0] // shape[1], size[1] // shape[2]

@@ -15,14 +15,14 @@ Share = tuple[Tensor, Tensor, int]  # a bin of each pixel, its value, what to ad
 
 
 def length(gx: Tensor, gy: Tensor) -> Tensor:
-    """|g|. Where it is zero no gradient flows."""
+    """|g|, the length of the gradient; where it is 0 it passes no gradient itself."""
     squares = gx * gx + gy * gy
     tiny = torch.finfo(squares.dtype).tiny  # an even power of 2: its root is exact
     return squares.clamp(min=tiny).sqrt() - math.sqrt(tiny)
 
 
 def angle(gx: Tensor, gy: Tensor) -> Tensor:
-    """In [-pi, pi], y down. Where there is no gradient it is zero, and passes none."""
+    """The gradient's angle in [-pi, pi], y down; 0 where there is no gradient."""
     flat = gx * gx + gy * gy < torch.finfo(gx.dtype).tiny
     return torch.atan2(gy.masked_fill(flat, 0.0), gx.masked_fill(flat, 1.0))
 
@@ -57,7 +57,7 @@ def _directions(orientations: int, device: torch.device) -> tuple[Tensor, Tensor
 
 
 def _at(table: Tensor, index: Tensor) -> Tensor:
-    """table[index], faster."""
+    """table[index], by the faster of torch's ways."""
     return table.index_select(0, index.flatten()).view_as(index)
 
 

@@ -49,7 +49,7 @@ class HogFeatures(nn.Module):
             self.bin = functools.partial(rules.straight_through, through)
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
-        """Rows and columns of cells."""
+        """How many rows and columns of cells an image of so many pixels has."""
         more = {"paper": 0, "dpm": self.cell / 2}.get(self.variant, self.cell // 2)
         return int((height + more) // self.cell), int((width + more) // self.cell)
 
@@ -73,7 +73,7 @@ class HogFeatures(nn.Module):
         return cells.histograms(shares, first, self.cell, grid, self.orientations)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The features."""
+        """The features, (B, dimensions, rows, columns)."""
         if torch.finfo(x.dtype).bits < 32:
             return self(x.float()).to(x.dtype)
         directed = self.histograms(x)
@@ -88,7 +88,10 @@ class HogFeatures(nn.Module):
         )
 
     def undirected(self, phi: Tensor) -> Tensor:
-        """The features' K undirected orientations; of blocks their sum."""
+        """The part of the features that is K undirected orientations, (B, K, rows, columns).
+
+        Of dalal_triggs, the sum over its four blocks.
+        """
         k = self.orientations
         if self.variant == "dalal_triggs":
             return phi.unflatten(1, (4, k)).sum(1)

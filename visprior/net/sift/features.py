@@ -38,7 +38,7 @@ class DsiftFeatures(nn.Module):
 
     @abstractmethod
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Along x and along y, (B, 1, h, w) each."""
+        """The image's gradients along x and along y, (B, 1, h, w) each."""
 
     @abstractmethod
     def grid(self, pixels: int, axis: int) -> tuple[int, int]:
@@ -49,7 +49,7 @@ class DsiftFeatures(nn.Module):
         """The descriptors of the pooled histograms, (B, 128, H', W')."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The descriptors; none where not one frame fits."""
+        """The descriptors, (B, 128, H', W'); H' or W' is 0 where not one frame fits."""
         maps = self._votes(*self.gradient(x))
         (top, down), (left, across) = (self.grid(maps.shape[axis], axis) for axis in (-2, -1))
         pooled = maps @ self._matrix(maps, left, across, maps.shape[-1]).T
