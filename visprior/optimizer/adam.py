@@ -5,7 +5,7 @@ from torch import Tensor
 
 from visprior.errors import number
 from visprior.hyper import Progress
-from visprior.optimizer.base import Energy, Optimizer, State, fraction
+from visprior.optimizer.base import Energy, Optimizer, State, StepSize, fraction
 
 
 class Adam(Optimizer):
@@ -28,13 +28,7 @@ class Adam(Optimizer):
         return {"mean": torch.zeros_like(z), "square": torch.zeros_like(z)}
 
     def update(
-        self,
-        z: Tensor,
-        g: Tensor,
-        state: State,
-        step_size: float | Tensor,
-        t: Progress,
-        energy: Energy,
+        self, z: Tensor, g: Tensor, state: State, step_size: StepSize, t: Progress, energy: Energy
     ) -> tuple[Tensor, State]:
         k = t.step_in_stage + 1
         m = state["mean"].lerp(g, 1 - self.b1)

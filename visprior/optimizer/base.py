@@ -8,13 +8,14 @@ from visprior.errors import UserError
 from visprior.hyper import Progress
 
 State = dict[str, Tensor]
+StepSize = float | Tensor  # a number, or (B, 1, ...), one per image
 Energy = Callable[[Tensor], tuple[Tensor, Tensor]]  # z -> the energy, (B,), and its gradient
 
 
 class Optimizer:
     """An update rule. The state holds tensors with a row per image and starts anew in each stage.
 
-    z is the optimised variable, (B, ...). step_size is a number, or (B, 1, ...), one per image.
+    z is the optimised variable, (B, ...).
     """
 
     def init(self, z: Tensor) -> State:
@@ -22,13 +23,7 @@ class Optimizer:
         return {}
 
     def update(
-        self,
-        z: Tensor,
-        g: Tensor,
-        state: State,
-        step_size: float | Tensor,
-        t: Progress,
-        energy: Energy,
+        self, z: Tensor, g: Tensor, state: State, step_size: StepSize, t: Progress, energy: Energy
     ) -> tuple[Tensor, State]:
         """The z and the state after a step; no argument is changed.
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from visprior.hyper import Progress
-from visprior.optimizer.base import Energy, Optimizer, State, fraction
+from visprior.optimizer.base import Energy, Optimizer, State, StepSize, fraction
 
 
 class Mahendran(Optimizer):
@@ -26,13 +26,7 @@ class Mahendran(Optimizer):
         return {"momentum": torch.zeros_like(z), "window": torch.zeros_like(z)}
 
     def update(
-        self,
-        z: Tensor,
-        g: Tensor,
-        state: State,
-        step_size: float | Tensor,
-        t: Progress,
-        energy: Energy,
+        self, z: Tensor, g: Tensor, state: State, step_size: StepSize, t: Progress, energy: Energy
     ) -> tuple[Tensor, State]:
         window = (self.rho * state["window"]).addcmul_(g, g)
         m = self.rho * state["momentum"] - g / (window.sqrt() + 1 / step_size)

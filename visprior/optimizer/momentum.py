@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from visprior.hyper import Progress
-from visprior.optimizer.base import Energy, Optimizer, State, fraction
+from visprior.optimizer.base import Energy, Optimizer, State, StepSize, fraction
 
 
 class Momentum(Optimizer):
@@ -21,13 +21,7 @@ class Momentum(Optimizer):
         return {"momentum": torch.zeros_like(z)}
 
     def update(
-        self,
-        z: Tensor,
-        g: Tensor,
-        state: State,
-        step_size: float | Tensor,
-        t: Progress,
-        energy: Energy,
+        self, z: Tensor, g: Tensor, state: State, step_size: StepSize, t: Progress, energy: Energy
     ) -> tuple[Tensor, State]:
         m = self.rho * state["momentum"] - step_size * g
         return z + m, {"momentum": m}

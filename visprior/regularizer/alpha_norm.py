@@ -49,10 +49,10 @@ class AlphaNorm(ColourPenalty):
         norm: str = "area",
         center: float | list[float] | None = None,
     ) -> None:
-        number("alpha_norm.alpha", alpha, least=1)
+        self.power = number("alpha_norm.alpha", alpha, least=1)
         if bound is not None:
             number("alpha_norm.bound", bound, above=0, other="null")
-        super().__init__(weight, B, alpha, norm, center)
+        super().__init__(weight, B, norm, center)
         self.bound = bound
         self.isotropic = bool(isotropic)
 

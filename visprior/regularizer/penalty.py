@@ -14,12 +14,11 @@ from visprior.regularizer.base import Features, Regularizer, Scene
 class Penalty(Regularizer):
     """weight * scale^-power / (H W) * bare(x), (B,); x in grey levels, H W the canvas.
 
-    A subclass says what `bare` is, and what its own key and its scale's are called.
+    A subclass says what `bare` and the power are, and what its own key and its scale's are called.
 
     Args:
         weight: a Hyper, >= 0; 1 is the paper's constant.
         scale: a typical value of what is penalised, in its unit.
-        power: to which the penalised values are raised.
         norm: area, as above; sum: the weight is the whole factor.
 
     Raises:
@@ -28,11 +27,11 @@ class Penalty(Regularizer):
 
     key: str  # on the command line
     scale_key: str
+    power: float  # to which the penalised values are raised
 
-    def __init__(self, weight: Any, scale: float, power: float, norm: str) -> None:
+    def __init__(self, weight: Any, scale: float, norm: str) -> None:
         self.weight = Hyper(f"{self.key}.weight", weight, minimum=0.0)
         self.scale = number(f"{self.key}.{self.scale_key}", scale, above=0)
-        self.power = float(power)
         self.norm = choice(f"{self.key}.norm", norm, ["area", "sum"])
 
     def bare(self, x: Tensor) -> Tensor:
@@ -63,9 +62,13 @@ class ColourPenalty(Penalty):
     scale_key = "B"
 
     def __init__(
-        self, weight: Any, B: float, power: float, norm: str, center: float | list[float] | None
+        self,
+        weight: Any = 1.0,
+        B: float = 80.0,
+        norm: str = "area",
+        center: float | list[float] | None = None,
     ) -> None:
-        super().__init__(weight, B, power, norm)
+        super().__init__(weight, B, norm)
         numbers = center if isinstance(center, list) else [0.0 if center is None else center]
         if not numbers or any(
             isinstance(n, bool) or not isinstance(n, int | float) for n in numbers

@@ -69,8 +69,8 @@ class TV(Penalty):
     def __init__(
         self, weight: Any = 1.0, beta: float = 2.0, V: float = 80 / 6.5, norm: str = "area"
     ) -> None:
-        number("tv.beta", beta, least=1)
-        super().__init__(weight, V, beta, norm)
+        self.power = number("tv.beta", beta, least=1)
+        super().__init__(weight, V, norm)
 
     def bare(self, x: Tensor) -> Tensor:
         return total_variation(x, self.power)

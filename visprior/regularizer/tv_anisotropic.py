@@ -23,10 +23,10 @@ class TVAnisotropic(Penalty):
         UserError: weight < 0, or V <= 0.
     """
 
-    key, scale_key = "tv", "V"
+    key, scale_key, power = "tv", "V", 1.0
 
     def __init__(self, weight: Any = 1.0, V: float = 80 / 6.5, norm: str = "area") -> None:
-        super().__init__(weight, V, 1, norm)
+        super().__init__(weight, V, norm)
 
     def bare(self, x: Tensor) -> Tensor:
         return anisotropic_variation(x)

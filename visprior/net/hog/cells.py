@@ -88,12 +88,7 @@ def _block_index(
 
 
 def _corners(
-    value: Tensor,
-    index: Tensor,
-    first: int,
-    cell: int,
-    grid: tuple[int, int],
-    orientations: int,
+    value: Tensor, index: Tensor, first: int, cell: int, grid: tuple[int, int], orientations: int
 ) -> Tensor:
     """The four corners of all blocks added up: (B, 2 orientations + 1, rows, columns)."""
     rows, columns = grid
