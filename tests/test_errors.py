@@ -20,6 +20,7 @@ def test_a_whole_number_in_range_is_returned(value: int) -> None:
         ("3", {}, "task.k must be a whole number >= 0, got 3"),
         (None, {}, "task.k must be a whole number >= 0, got None"),
         (10, {"most": 9}, "task.k must be a whole number from 0 to 9, got 10"),
+        ("x", {"other": "auto"}, "task.k must be auto or a whole number >= 0, got x"),
         (4, {"least": 3, "odd": True}, "task.k must be an odd whole number >= 3, got 4"),
     ],
 )
@@ -42,6 +43,7 @@ def test_a_number_in_range_is_a_float() -> None:
         (float("nan"), {}, "tv.beta must be a number, got nan"),
         (float("inf"), {}, "tv.beta must be a number, got inf"),
         (False, {}, "tv.beta must be a number, got False"),
+        (-1, {"above": 0, "other": "null"}, "tv.beta must be null or > 0, got -1"),
         ("abc", {"least": 1}, "tv.beta must be a number, got abc"),
     ],
 )

@@ -44,12 +44,18 @@ def choice(what: str, value: object, allowed: Iterable[str]) -> str:
 
 
 def whole_number(
-    what: str, value: object, least: int = 0, most: int | None = None, odd: bool = False
+    what: str,
+    value: object,
+    least: int = 0,
+    most: int | None = None,
+    odd: bool = False,
+    other: str | None = None,
 ) -> int:
     """value, when it is an int from least to most (None: without end), and odd if that is asked.
 
     Args:
         what: the name of the key that holds it, e.g. task.k.
+        other: what the key may hold besides, e.g. auto, for the error line; it is refused here.
 
     Raises:
         UserError: it is out of range, or no int; true and 3.0 are none.
@@ -60,31 +66,40 @@ def whole_number(
             return value
     kind = "an odd whole number" if odd else "a whole number"
     allowed = f">= {least}" if most is None else f"from {least} to {most}"
-    raise UserError(f"{what} must be {kind} {allowed}, got {value}")
+    raise UserError(f"{what} must be {_or(other)}{kind} {allowed}, got {value}")
 
 
 def number(
-    what: str, value: object, least: float | None = None, above: float | None = None
+    what: str,
+    value: object,
+    least: float | None = None,
+    above: float | None = None,
+    other: str | None = None,
 ) -> float:
     """value as a float, when it is a finite number >= least and > above (None: any).
 
     Args:
         what: the name of the key that holds it, e.g. tv.beta.
+        other: what the key may hold besides, e.g. null, for the error line; it is refused here.
 
     Raises:
         UserError: it is out of range, or no number; true and infinity are none.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UserError(f"{what} must be a number, got {value}")
+        raise UserError(f"{what} must be {_or(other)}a number, got {value}")
     if least is not None and value < least:
-        raise UserError(f"{what} must be >= {least:g}, got {value}")
+        raise UserError(f"{what} must be {_or(other)}>= {least:g}, got {value}")
     if above is not None and value <= above:
-        raise UserError(f"{what} must be > {above:g}, got {value}")
+        raise UserError(f"{what} must be {_or(other)}> {above:g}, got {value}")
     return float(value)
 
 
+def _or(other: str | None) -> str:
+    return f"{other} or " if other else ""
+
+
 def one_line(text: object) -> str:
-    """Text without its line breaks."""
+    """text in one line: runs of blanks and line breaks become one blank."""
     return " ".join(str(text).split())
 
 
@@ -98,13 +113,16 @@ def shown(path: Path) -> str:
 
 
 def of_storage(error: OSError, folder: Path | None = None) -> bool:
-    """Whether results could not be written: a full or protected disk, or a path of folder's."""
+    """Whether an error says that results cannot be written.
+
+    True for a full or protected disk, and for any file in the folder of the results.
+    """
     name = str(error.filename or "")
     return error.errno in _STORAGE or bool(folder and name.startswith(f"{folder}{os.sep}"))
 
 
 def storage_line(error: OSError) -> str:
-    """One line for results that could not be written."""
+    """The error line for results that could not be written: which file, why, and what helps."""
     where = str(error.filename or os.environ.get("VISPRIOR_OUTPUTS") or "outputs")
     reason = error.strerror or one_line(error)
     hint = "(VISPRIOR_OUTPUTS chooses another folder for results)"

@@ -19,9 +19,8 @@ class Progress:
     stage: int
     step_in_stage: int
     steps_in_stage: int
-    rows: slice = field(
-        default_factory=lambda: slice(None)
-    )  # the images of the batch that a micro-batch holds
+    # The images of the batch that a micro-batch holds.
+    rows: slice = field(default_factory=lambda: slice(None))
 
     @property
     def fraction(self) -> float:
@@ -34,18 +33,24 @@ class Progress:
         return self.step_in_stage / max(self.steps_in_stage - 1, 1)
 
     def of(self, rows: slice) -> "Progress":
-        """The same moment for a part of the batch."""
+        """The same moment for the images `rows` of the batch."""
         return replace(self, rows=rows)
 
 
 class Hyper:
     """A hyperparameter, resolved at one moment of the run.
 
-    `spec` is a number, a list of numbers (one per image), or a ramp
-    {from: a, to: b, over: run|stage, curve: linear|geometric|cosine|sigmoid} with numbers or lists
-    as ends. The sigmoid is the part of 1 / (1 + exp(-u)) with |u| <= 4, stretched to the ends.
+    The sigmoid ramp is the part of 1 / (1 + exp(-u)) with |u| <= 4, stretched to the ends.
 
-    Errors: UserError when it is no number, below `minimum`, or a ramp with unknown keys.
+    Args:
+        name: of its key, for errors.
+        spec: a number, a list of numbers (one per image), or a ramp
+            {from: a, to: b, over: run|stage, curve: linear|geometric|cosine|sigmoid} with numbers
+            or lists as ends.
+        minimum: the least value allowed.
+
+    Raises:
+        UserError: spec is no number, is below `minimum`, or is a ramp with unknown keys.
     """
 
     def __init__(self, name: str, spec: Any, minimum: float = -math.inf) -> None:
@@ -86,7 +91,11 @@ class Hyper:
         return min(numbers) if isinstance(numbers, list) else numbers
 
     def check(self, batch: int) -> None:
-        """Refuse a list that does not have one number per image."""
+        """Check a list against the number of images.
+
+        Raises:
+            UserError: it does not have one number per image.
+        """
         if self.length not in (None, batch):
             raise UserError(f"{self.name} has {self.length} numbers for {batch} images")
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
-    """The stream of one image for one purpose (start, jitter, crop, ...)."""
+    """The stream of random numbers of one image for one purpose (start, jitter, crop, ...)."""
     key = [seed & 0xFFFFFFFFFFFFFFFF, zlib.crc32(purpose.encode())]
     return np.random.Generator(np.random.Philox(key=key))
 
@@ -27,7 +27,7 @@ class Streams:
         self._tables: dict[tuple[str, int], np.ndarray] = {}
 
     def uniform(self, purpose: str, numbers: int) -> np.ndarray:
-        """(steps, B, numbers), uniform on [0, 1)."""
+        """The draws of a purpose for all steps: (steps, B, numbers), uniform on [0, 1)."""
         key = (purpose, numbers)
         if key not in self._tables:
             rows = [generator(s, purpose).random((self.steps, numbers)) for s in self.seeds]
@@ -35,7 +35,7 @@ class Streams:
         return self._tables[key]
 
     def normal(self, purpose: str, numbers: int) -> np.ndarray:
-        """(steps, B, numbers), standard normal, by the Box-Muller transform of `uniform`."""
+        """The same, standard normal, by the Box-Muller transform: (steps, B, numbers)."""
         u = self.uniform(purpose, 2 * numbers)
         radius = np.sqrt(-2 * np.log1p(-u[..., :numbers]))
         return radius * np.cos(2 * np.pi * u[..., numbers:])

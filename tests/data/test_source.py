@@ -60,7 +60,7 @@ def test_shapes10_is_that_data_set():
     ("spec", "sample", "message"),
     [
         (None, {}, "data= is missing"),
-        ("shapes10", {"count": 0}, "sample.count must be >= 1"),
+        ("shapes10", {"count": 0}, "sample.count must be a whole number >= 1"),
         ("shapes10", {"count": 1, "per_class": 1}, "contradict"),
         ("shapes10", {"split": "tset"}, "did you mean 'test'"),
         ("/nonexistent/x", {}, "neither a built-in"),

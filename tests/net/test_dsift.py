@@ -15,7 +15,7 @@ from visprior.config.build import build
 from visprior.config.schema import config_dir
 from visprior.errors import UserError
 from visprior.net.sift.dsift import Dsift, PaperDsift, VlfeatDsift
-from visprior.net.sift.histograms import exact_angle, polynomial_angle
+from visprior.net.sift.features import exact_angle, polynomial_angle
 
 REFERENCE = np.load(Path(__file__).parents[1] / "data" / "vlfeat_reference.npz")
 

@@ -8,7 +8,8 @@ from torch import nn
 
 from visprior.errors import UserError
 from visprior.net.fx.graph import layers_of, shapes, trace
-from visprior.net.representation import Layer, Representation
+from visprior.net.layer import Layer
+from visprior.net.representation import Representation
 
 # Name, r.f. size, r.f. stride. The norm layers of Table 1 are not in torchvision's AlexNet, whose
 # conv1 pads by 2 (offset 3 instead of 5); sizes and strides are the same. No misprints found.

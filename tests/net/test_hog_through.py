@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from visprior.errors import UserError
-from visprior.net.hog import blocks as hog_blocks
+from visprior.net.hog import contrast
 from visprior.net.hog.hog import Hog, HogFeatures
 
 X = np.load(Path(__file__).parents[1] / "data" / "vlfeat_reference.npz")["syn_gray"]
@@ -38,7 +38,7 @@ def test_the_gradient_is_the_mean_of_both_where_hard_binning_is(share: float) ->
     y = image()
     histograms = hard.histograms(y)
     histograms.register_hook(wanted.append)
-    (hog_blocks.paper(histograms) * weight).sum().backward()
+    (contrast.paper(histograms) * weight).sum().backward()
     expected = torch.zeros_like(found)
     for part, factor in ((hard, 1 - share), (bilinear, share)):
         z = image()

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from visprior.net.cut import Cut
 from visprior.net.redirect import RedirectedReLU
+from visprior.net.representation import Cut
 
 # Rows are images: alive (an ordinary gradient), dead, dead with x at zero, all gradients outward.
 X = [[-1.0, 2.0, -3.0], [-1.0, -2.0, -3.0], [0.0, -2.0, -3.0], [-1.0, -2.0, -3.0]]

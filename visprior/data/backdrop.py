@@ -30,7 +30,7 @@ def _pyramid(name: str) -> list[Tensor]:
 
 
 def backdrops(split: str, draws: Draws, size: int) -> Tensor:
-    """(n, 3, size, size) in grey levels, one crop per row of the draws, some mirrored."""
+    """One crop per row of the draws, some mirrored: (n, 3, size, size) in grey levels."""
     names = PHOTOGRAPHS[split]
     which = (draws.unit("photograph") * len(names)).astype(np.int64)
     side = SMALLEST + (1 - SMALLEST) * draws.unit("crop side") ** 2

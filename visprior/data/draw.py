@@ -33,15 +33,15 @@ class Draws:
         self._table, self._place = table, {name: i for i, name in enumerate(names)}
 
     def unit(self, name: str) -> Numbers:
-        """(n,) in [0, 1)."""
+        """The column of a name, (n,) uniform in [0, 1)."""
         return self._table[:, self._place[name]]
 
     def between(self, name: str, low: float, high: float) -> Numbers:
-        """(n,) in [low, high)."""
+        """The column of a name, (n,) uniform in [low, high)."""
         return low + (high - low) * self.unit(name)
 
     def chance(self, name: str, probability: float) -> NDArray[np.bool_]:
-        """(n,) true with a probability."""
+        """The column of a name, (n,), each true with this probability."""
         return self.unit(name) < probability
 
     def rows(self, keep: NDArray[np.int64]) -> "Draws":

@@ -15,12 +15,12 @@ Field = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 def disk(u: Tensor, v: Tensor, p: Tensor, q: Tensor, r: Tensor) -> Tensor:
-    """|x| - 1."""
+    """|x| - 1, x = (u, v)."""
     return _length(u, v).sub_(1)
 
 
 def ring(u: Tensor, v: Tensor, p: Tensor, q: Tensor, r: Tensor) -> Tensor:
-    """| |x| - (1 - w) | - w, half-width w from 0.11 to 0.23."""
+    """| |x| - (1 - w) | - w, x = (u, v), half-width w from 0.11 to 0.23."""
     w = 0.11 + 0.12 * p
     return _length(u, v).sub_(1 - w).abs_().sub_(w)
 
@@ -65,7 +65,7 @@ def stripes(u: Tensor, v: Tensor, p: Tensor, q: Tensor, r: Tensor) -> Tensor:
 
 
 def checkerboard(u: Tensor, v: Tensor, p: Tensor, q: Tensor, r: Tensor) -> Tensor:
-    """Squares of side 0.2 to 0.36."""
+    """A checkerboard of squares of side 0.2 to 0.36."""
     side = 0.2 + 0.16 * p
     a, b = _bands(u, 2 * side, q, 0.5), _bands(v, 2 * side, r, 0.5)
     return torch.minimum(a.abs(), b.abs()).mul_(torch.sign(a.mul_(b)))

@@ -15,10 +15,13 @@ WHITE = (255, 255, 255, 255)
 
 
 def read_image(path: Path) -> np.ndarray:
-    """(C, H, W) float32: a picture (1 or 3 channels, 0..255, upright) or a .npy array as it is.
+    """A file as (C, H, W) float32: a picture (1 or 3 channels, 0..255, upright), or a .npy array.
 
     Transparency is composited over white, 16 bits are scaled, palettes and CMYK become RGB; colour
-    profiles are not applied. Errors: UserError.
+    profiles are not applied.
+
+    Raises:
+        UserError: the file is missing, damaged, empty, too large, or holds no image.
     """
     if path.is_file() and path.stat().st_size == 0:
         raise UserError(f"image '{path}' cannot be read: the file is empty")

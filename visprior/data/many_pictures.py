@@ -20,7 +20,12 @@ def named_files(spec: str | Sequence[str]) -> set[Path]:
 
 
 def load_found(path: Path, named: set[Path], size: tuple[int, int], channels: int) -> Tensor:
-    """load_picture of what find_pictures found. Errors: Unreadable, where it is not in `named`."""
+    """load_picture of what find_pictures found.
+
+    Raises:
+        Unreadable: the file cannot be read, and is not one of `named`.
+        UserError: it cannot be read, and is.
+    """
     try:
         return load_picture(path, size, channels)
     except UserError as error:
@@ -34,7 +39,8 @@ def load_readable(
 ) -> list[tuple[int, str, Tensor]]:
     """Number, label and image of those that can be read; leave_out(label, why) for the others.
 
-    Errors: UserError when there is none, and whatever load raises that is not Unreadable.
+    Raises:
+        UserError: there is none. Whatever load raises besides Unreadable is passed on.
     """
     read, unreadable = [], {}
     for i, label in enumerate(labels):

@@ -12,12 +12,13 @@ from torch.nn import functional as F
 from visprior.data.draw import Draws, Numbers
 
 
-def per_image(values: NDArray[Any]) -> Tensor:
-    """(n, 1, 1)."""
+def per_picture(values: NDArray[Any]) -> Tensor:
+    """(n,) numbers as (n, 1, 1): they multiply maps (n, H, W)."""
     return torch.from_numpy(np.ascontiguousarray(values, np.float32))[:, None, None]
 
 
 def as_colour(values: Numbers) -> Tensor:
+    """(n, 3) colours as (n, 3, 1, 1): they multiply images (n, 3, H, W)."""
     return torch.from_numpy(np.ascontiguousarray(values, np.float32))[:, :, None, None]
 
 
@@ -29,7 +30,7 @@ def chroma(hue: Numbers) -> Numbers:
 
 
 def any_colour(draws: Draws, name: str) -> Numbers:
-    """Any colour."""
+    """(n, 3) colours in grey levels, of any luminance and hue; `name`: of the columns drawn."""
     return draws.between(f"{name} light", 20, 235)[:, None] + 70 * chroma(draws.unit(f"{name} hue"))
 
 
@@ -83,7 +84,7 @@ def texture(draws: Draws, size: int) -> Tensor:
     )[:, None]
     if size != _CELLS:
         parts = F.interpolate(parts, size, mode="bilinear", align_corners=False)
-    return parts * per_image(depth)[:, None]
+    return parts * per_picture(depth)[:, None]
 
 
 def grain(draws: Draws, size: int) -> Tensor:
@@ -97,4 +98,4 @@ def grain(draws: Draws, size: int) -> Tensor:
     )
     times = -(-size // side)
     parts = parts.tile(1, times, times)[:, :size, :size]
-    return (parts * per_image(draws.between("grain", 0, 6)))[:, None]
+    return (parts * per_picture(draws.between("grain", 0, 6)))[:, None]

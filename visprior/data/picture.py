@@ -112,13 +112,13 @@ def _find(spec: str) -> list[tuple[str, Path]]:
 def _near(spec: str) -> str:
     """What was probably meant: a file of that folder, or a built-in name."""
     folder, name = Path(spec).expanduser().parent, Path(spec).name
-    beside: list[str] = []
+    pictures: list[str] = []
     with contextlib.suppress(OSError):
-        beside = [str(Path(spec).parent / p.name) for p in folder.iterdir() if _is_picture(p)]
-    hint = did_you_mean(spec, [*sorted(beside), *PHOTOGRAPHS])
+        pictures = [str(Path(spec).parent / p.name) for p in folder.iterdir() if _is_picture(p)]
+    hint = did_you_mean(spec, [*sorted(pictures), *PHOTOGRAPHS])
     if "did you mean" in hint or folder == Path():
         return hint if "did you mean" in hint else did_you_mean(name, PHOTOGRAPHS)
-    return did_you_mean(spec, sorted(beside)) or f"; there is no folder '{folder}' with pictures"
+    return did_you_mean(spec, sorted(pictures)) or f"; there is no folder '{folder}' with pictures"
 
 
 def _matches(spec: str, pattern: Path) -> list[Path]:
@@ -171,7 +171,8 @@ def load_picture(source: Path | str, size: tuple[int, int] | None, channels: int
     Bicubic with antialiasing, anisotropic, no crop; overshoot is not clipped (Mahendran & Vedaldi's
     program). One channel is grey by Rec. 601. size=None keeps the file's own size.
 
-    Errors: UserError, one line, when the file is missing, damaged, too large or has other channels.
+    Raises:
+        UserError: the file is missing, damaged, too large, or has other channels.
     """
     path = Path(source).expanduser()
     x = torch.from_numpy(_with_channels(read_image(path), channels, path))[None]

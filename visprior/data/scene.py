@@ -10,7 +10,7 @@ from torch import Tensor
 from visprior.data.backdrop import backdrops
 from visprior.data.draw import Draws, Numbers
 from visprior.data.figure import FIGURES, PATTERNS
-from visprior.data.paint import any_colour, as_colour, chroma, colours, grain, per_image, texture
+from visprior.data.paint import any_colour, as_colour, chroma, colours, grain, per_picture, texture
 
 CLASSES = (
     *("disk", "ring", "triangle", "star", "cross"),
@@ -32,7 +32,13 @@ NAMES = (
 
 
 def render(split: str, labels: NDArray[np.int64], draws: Draws, size: int) -> Tensor:
-    """(n, 3, size, size), whole RGB grey levels 0..255 as float32."""
+    """Pictures of the classes `labels`, (n, 3, size, size), whole grey levels 0..255 as float32.
+
+    Args:
+        split: train or test, whose photographs lie behind the shapes.
+        draws: with the columns NAMES, a row per picture.
+        size: side in pixels.
+    """
     x = backdrops(split, draws, size)
     middle = x.mean((1, 2, 3))
     _soften(x, middle, draws)
@@ -76,36 +82,39 @@ def _shape(
     low, high = (0.62, 1.5) if is_pattern else (0.55, 0.92)
     radius = draws.between("radius", low, high)
     room = np.maximum(0.08, 1.02 - radius)
-    x, y = per_image(draws.between("x", -1, 1) * room), per_image(draws.between("y", -1, 1) * room)
+    x, y = (
+        per_picture(draws.between("x", -1, 1) * room),
+        per_picture(draws.between("y", -1, 1) * room),
+    )
     angle = np.deg2rad(draws.between("turn", -1, 1) * TURN.get(name, 18))
-    cos, sin = per_image(np.cos(angle)), per_image(np.sin(angle))
+    cos, sin = per_picture(np.cos(angle)), per_picture(np.sin(angle))
     dx, dy = right - x, up - y
     u, v = cos * dx + sin * dy, cos * dy - sin * dx
-    aspect = per_image(np.exp(draws.between("aspect", -0.14, 0.14)))
-    shape = [per_image(draws.unit(key)) for key in "pqr"]
+    aspect = per_picture(np.exp(draws.between("aspect", -0.14, 0.14)))
+    shape = [per_picture(draws.unit(key)) for key in "pqr"]
     if is_pattern:
-        wide = per_image(radius * draws.between("window x", 0.85, 1.1))
-        high_ = per_image(radius * draws.between("window y", 0.85, 1.1))
+        wide = per_picture(radius * draws.between("window x", 0.85, 1.1))
+        high_ = per_picture(radius * draws.between("window y", 0.85, 1.1))
         window = torch.maximum(u.abs() - wide, v.abs() - high_)
         alpha = _inside(window, pixel)
         mixed = _inside(PATTERNS[name](u * aspect, v / aspect, *shape), pixel)
-        return mixed, alpha * torch.where(per_image(draws.unit("see through")) < 0.25, mixed, 1)
-    scale = per_image(radius)
+        return mixed, alpha * torch.where(per_picture(draws.unit("see through")) < 0.25, mixed, 1)
+    scale = per_picture(radius)
     field = FIGURES[name](u * (aspect / scale), v / (aspect * scale), *shape)
     turn = 2 * math.pi * draws.unit("fill angle")
-    fill = (per_image(np.cos(turn)) * u + per_image(np.sin(turn)) * v) / (2 * scale)
+    fill = (per_picture(np.cos(turn)) * u + per_picture(np.sin(turn)) * v) / (2 * scale)
     return fill.add_(0.5).clamp_(0, 1), _inside(field * scale, pixel)
 
 
 def _box(draws: Draws, name: str, right: Tensor, up: Tensor, pixel: float) -> Tensor:
     """A small bar or square somewhere, (n, H, W); in every second picture."""
     angle = math.pi * draws.unit(f"{name} angle")
-    cos, sin = per_image(np.cos(angle)), per_image(np.sin(angle))
-    dx = right - per_image(draws.between(f"{name} x", -1, 1))
-    dy = up - per_image(draws.between(f"{name} y", -1, 1))
-    a = (cos * dx + sin * dy).abs_().sub_(per_image(draws.between(f"{name} long", 0.06, 0.4)))
-    b = (cos * dy - sin * dx).abs_().sub_(per_image(draws.between(f"{name} wide", 0.03, 0.12)))
-    return _inside(torch.maximum(a, b), pixel) * per_image(draws.chance(f"{name} there", 0.5))
+    cos, sin = per_picture(np.cos(angle)), per_picture(np.sin(angle))
+    dx = right - per_picture(draws.between(f"{name} x", -1, 1))
+    dy = up - per_picture(draws.between(f"{name} y", -1, 1))
+    a = (cos * dx + sin * dy).abs_().sub_(per_picture(draws.between(f"{name} long", 0.06, 0.4)))
+    b = (cos * dy - sin * dx).abs_().sub_(per_picture(draws.between(f"{name} wide", 0.03, 0.12)))
+    return _inside(torch.maximum(a, b), pixel) * per_picture(draws.chance(f"{name} there", 0.5))
 
 
 def _lay(x: Tensor, alpha: Tensor, colour: Numbers) -> None:
@@ -115,20 +124,22 @@ def _lay(x: Tensor, alpha: Tensor, colour: Numbers) -> None:
 def _cover(x: Tensor, draws: Draws, right: Tensor, up: Tensor, pixel: float) -> None:
     """In every third picture something lies in front: a bar across, or a sheet from one side."""
     angle = 2 * math.pi * draws.unit("cover angle")
-    across = per_image(np.cos(angle)) * right + per_image(np.sin(angle)) * up
+    across = per_picture(np.cos(angle)) * right + per_picture(np.sin(angle)) * up
     place = draws.between("cover place", -0.6, 0.6)
     bar = (
-        (across - per_image(place)).abs_().sub_(per_image(draws.between("cover width", 0.04, 0.12)))
+        (across - per_picture(place))
+        .abs_()
+        .sub_(per_picture(draws.between("cover width", 0.04, 0.12)))
     )
-    sheet = per_image(np.float32(0.45) + np.abs(place) / 2) - across
-    kind = per_image(draws.chance("cover", 0.5)) > 0
+    sheet = per_picture(np.float32(0.45) + np.abs(place) / 2) - across
+    kind = per_picture(draws.chance("cover", 0.5)) > 0
     alpha = _inside(torch.where(kind, bar, sheet), pixel)
-    _lay(x, alpha * per_image(draws.chance("hidden", 0.35)), any_colour(draws, "cover"))
+    _lay(x, alpha * per_picture(draws.chance("hidden", 0.35)), any_colour(draws, "cover"))
 
 
 def _light(x: Tensor, draws: Draws, right: Tensor, up: Tensor) -> None:
-    """Brighter on one side."""
+    """Make the pictures brighter on one side, in place."""
     angle = 2 * math.pi * draws.unit("light angle")
     slope = draws.between("light", 0, 0.3)
-    gain = per_image(slope * np.cos(angle)) * right + per_image(slope * np.sin(angle)) * up
-    x.mul_(gain.add_(per_image(draws.between("gain", 0.8, 1.12)))[:, None])
+    gain = per_picture(slope * np.cos(angle)) * right + per_picture(slope * np.sin(angle)) * up
+    x.mul_(gain.add_(per_picture(draws.between("gain", 0.8, 1.12)))[:, None])

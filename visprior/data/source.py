@@ -10,8 +10,7 @@ from torch import Tensor
 
 from visprior.data.many_pictures import load_found, named_files
 from visprior.data.picture import SUFFIXES, find_pictures
-from visprior.data.shapes10 import Shapes10
-from visprior.errors import UserError, choice
+from visprior.errors import UserError, choice, whole_number
 from visprior.streams import generator
 
 SHAPES10 = "shapes10"
@@ -19,7 +18,10 @@ USUAL = 1000  # images of shapes10, unless a number is given
 
 
 class Pictures(Protocol):
-    """Images of one size. `name` tells them apart; `label` is an index into `classes`, or None."""
+    """A data set of images of one size, read by index.
+
+    name(i) tells an image apart from the others, label(i) is an index into `classes`, or None.
+    """
 
     classes: list[str]
 
@@ -39,15 +41,18 @@ class Sample:
     seed: int = 0
 
     def check(self) -> None:
-        """Errors: UserError for a number below 1, for two that contradict, or no such split."""
+        """Refuse what cannot be taken.
+
+        Raises:
+            UserError: a number below 1, two that contradict, or no such split.
+        """
         for key in ("count", "per_class"):
             value = getattr(self, key)
-            if value is not None and value < 1:
-                raise UserError(f"sample.{key} must be >= 1, got {value}")
+            if value is not None:
+                whole_number(f"sample.{key}", value, least=1)
         if self.count and self.per_class:
             raise UserError("sample.count and sample.per_class contradict; give one of them")
-        if self.seed < 0:
-            raise UserError(f"sample.seed must be >= 0, got {self.seed}")
+        whole_number("sample.seed", self.seed)
         choice("sample.split", self.split, ["train", "test"])
 
 
@@ -114,18 +119,21 @@ def _chosen(labels: Sequence[int | None], sample: Sample, classes: int) -> list[
     if sample.per_class:
         if not classes:
             raise UserError("sample.per_class needs data with a folder for every class")
-        members = [[i for i in order if labels[i] == k] for k in range(classes)]
-        return sorted(int(i) for m in members for i in m[: sample.per_class])
+        of_class = [[i for i in order if labels[i] == k] for k in range(classes)]
+        return sorted(int(i) for rows in of_class for i in rows[: sample.per_class])
     return sorted(order[: sample.count].tolist())
 
 
 class Rendered:
-    """shapes10 as Pictures."""
+    """Pictures of shapes10, rendered when they are asked for; squares in colour only."""
 
     def __init__(self, sample: Sample, size: tuple[int, int], channels: int) -> None:
         if channels != 3 or size[0] != size[1]:
             shape = f"{channels} x {size[0]} x {size[1]}"
             raise UserError(f"data=shapes10 renders squares in colour; wanted were {shape}")
+        # Its textures are made at import.
+        from visprior.data.shapes10 import Shapes10
+
         count = sample.count or USUAL
         self._set = Shapes10(sample.split, size[0], count, sample.seed)
         self.classes = self._set.class_names
@@ -146,7 +154,11 @@ class Rendered:
 
 
 def open_data(spec: Any, sample: Sample, size: tuple[int, int], channels: int) -> Pictures:
-    """The pictures that `data` and `sample` name. Errors: UserError when there are none."""
+    """The pictures that `data` and `sample` name.
+
+    Raises:
+        UserError: there are none.
+    """
     sample.check()
     if spec is None:
         raise UserError("data= is missing: a folder (of classes), a glob, or shapes10")

@@ -10,7 +10,7 @@ from visprior.files.whole import write_bytes
 
 
 def digest_path(path: Path) -> Path:
-    """Where the checksum of path is."""
+    """The file that holds the checksum of path, beside it."""
     return path.with_name(path.name + ".sha256")
 
 
@@ -21,7 +21,7 @@ def save_state(path: Path, tensors: dict[str, Tensor], meta: dict[str, str]) -> 
     """
     from safetensors.torch import save
 
-    data = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, meta)
+    data = save({name: x.detach().cpu().contiguous() for name, x in tensors.items()}, meta)
     new = hashlib.sha256(data).hexdigest()
     write_digests(path, [*current_digests(path), new])
     write_bytes(path, data)
@@ -43,7 +43,11 @@ def current_digests(path: Path) -> list[str]:
 
 
 def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """(tensors, meta) as saved. Errors: UserError when the file is missing or damaged."""
+    """(tensors, meta) as saved.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():

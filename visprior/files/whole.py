@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside their place, then moved into it."""
+"""Files written in one step: to a temporary name, then moved, so that none is ever half there."""
 
 import json
 import math
@@ -31,7 +31,11 @@ def write_json(path: Path, obj: object) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file. Errors: UserError when it is missing or damaged."""
+    """The content of a JSON file.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -41,7 +45,7 @@ def read_json(path: Path) -> Any:
 
 
 def _plain(obj: object) -> object:
-    """obj made of what JSON knows."""
+    """obj as the dictionaries, lists, texts and numbers that JSON knows."""
     if isinstance(obj, Mapping):
         return {str(key): _plain(value) for key, value in obj.items()}
     if isinstance(obj, list | tuple | set):

@@ -1,4 +1,4 @@
-"""Smoothing kernels and the rule that fits them to a size."""
+"""Smoothing kernels, and the rule that fits their width to their size."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from visprior.errors import UserError
+from visprior.errors import UserError, whole_number
 
 SUPPORT = 1e-4  # entries larger than this must be off the outermost ring (Baust et al. 2021, 2.7)
 
 
 def fit_to_support(entry: Callable[[float], float], low: float, high: float, what: str) -> float:
-    """The parameter at which the outermost entry on the axis equals 1e-4, by bisection."""
+    """The parameter at which the outermost entry on the axis equals 1e-4, by bisection.
+
+    Args:
+        entry: that entry as a rising function of the parameter.
+        low, high: an interval that holds it.
+        what: the key to set where none fits, for the error.
+
+    Raises:
+        UserError: the entry is smaller all over the interval.
+    """
     if entry(high) < SUPPORT:
         raise UserError(f"{what}: no width fits a kernel of this size; set it yourself")
     for _ in range(80):
@@ -23,10 +32,12 @@ def fit_to_support(entry: Callable[[float], float], low: float, high: float, wha
 
 
 def check_size(size: int) -> int:
-    """size, when it is odd and at least 3."""
-    if not isinstance(size, int) or size < 3 or size % 2 == 0:
-        raise UserError(f"kernel.size must be an odd whole number >= 3, got {size}")
-    return size
+    """size, the side of a kernel in pixels.
+
+    Raises:
+        UserError: it is not odd, or below 3.
+    """
+    return whole_number("kernel.size", size, least=3, odd=True)
 
 
 class Kernel:
@@ -40,7 +51,11 @@ class Kernel:
         self._weights = torch.from_numpy(entries / entries.sum())
 
     def filter(self, x: Tensor) -> Tensor:
-        """K * x for each channel of (B, C, H, W), with reflected borders."""
+        """K * x for each channel of (B, C, H, W), with reflected borders.
+
+        Raises:
+            UserError: the kernel is too large for the image.
+        """
         half = self._weights.shape[0] // 2
         if half >= min(x.shape[-2:]):
             raise UserError(f"kernel.size={2 * half + 1} is too large for {tuple(x.shape[-2:])} px")

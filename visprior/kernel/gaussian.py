@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from visprior.errors import UserError
+from visprior.errors import number
 from visprior.kernel.base import Kernel, check_size, fit_to_support
 
 
@@ -30,12 +30,14 @@ class Gaussian(Kernel):
     The rule cuts off tails that are small but many: from size 13 on the transfer function reaches
     slightly below 0 (-5e-5 at 13, -5e-4 at 21). Up to 11, the papers' sizes, it is in [0, 1].
 
-    Errors: UserError for an even size or sigma <= 0.
+    Raises:
+        UserError: the size is even, or sigma <= 0.
     """
 
     def __init__(self, size: int = 11, sigma: float | None = None) -> None:
         self.size = check_size(size)
-        if sigma is not None and not sigma > 0:
-            raise UserError(f"kernel.sigma must be > 0 or null, got {sigma}")
-        self.sigma = sigma_for(size) if sigma is None else float(sigma)
+        if sigma is None:
+            self.sigma = sigma_for(size)
+        else:
+            self.sigma = number("kernel.sigma", sigma, above=0, other="null")
         super().__init__(gaussian(self.size, self.sigma))

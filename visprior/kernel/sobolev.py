@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from visprior.errors import UserError
+from visprior.errors import number, whole_number
 from visprior.kernel.base import Kernel, check_size, fit_to_support
 
 
@@ -39,15 +39,15 @@ class Sobolev(Kernel):
 
     order > 1 is the future work that Baust et al. 2021 name. Variance per axis: 2 gamma order.
 
-    Errors: UserError for an even size, gamma <= 0 or order < 1.
+    Raises:
+        UserError: the size is even, gamma <= 0, or order < 1.
     """
 
     def __init__(self, size: int = 11, gamma: float | None = None, order: int = 1) -> None:
         self.size = check_size(size)
-        if gamma is not None and not gamma > 0:
-            raise UserError(f"kernel.gamma must be > 0 or null, got {gamma}")
-        if not isinstance(order, int) or order < 1:
-            raise UserError(f"kernel.order must be a whole number >= 1, got {order}")
-        self.gamma = gamma_for(size, order) if gamma is None else float(gamma)
-        self.order = order
+        self.order = whole_number("kernel.order", order, least=1)
+        if gamma is None:
+            self.gamma = gamma_for(size, order)
+        else:
+            self.gamma = number("kernel.gamma", gamma, above=0, other="null")
         super().__init__(sobolev(self.size, self.gamma, order))

@@ -12,8 +12,7 @@ from visprior.errors import UserError, did_you_mean, whole_number
 from visprior.meter import Meter
 from visprior.metric.agreement import Verdict, verdict
 from visprior.metric.base import Metric, Subject
-from visprior.net.cut import Cut
-from visprior.net.representation import Representation
+from visprior.net.representation import Cut, Representation
 from visprior.render.picture import as_saved as clipped
 
 BATCH = 32  # images per forward pass

@@ -7,7 +7,7 @@ from torch import Tensor
 from visprior.config.compose import part_of_group
 from visprior.errors import UserError
 from visprior.metric.base import Metric, Subject
-from visprior.net.cut import Cut
+from visprior.net.representation import Cut
 
 
 class ErrorIn(Metric):

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from visprior.errors import UserError
-from visprior.net.representation import Layer, Representation, Size, wrong_size
+from visprior.net.layer import Layer, Size, wrong_size
+from visprior.net.representation import Representation
 
 CHANNELS = (1, 3)
 
@@ -28,7 +29,8 @@ class Descriptor(Representation):
         channels: of the images: 1, or 3.
         mean: grey level, or one per channel, that regularizers centre at and noise lies around.
 
-    Errors: UserError for other channels, a mean for other channels, or a size without a cell.
+    Raises:
+        UserError: channels is not 1 or 3, mean has other channels, or not one cell fits.
     """
 
     def __init__(

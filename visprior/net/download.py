@@ -59,7 +59,11 @@ def _sha256(path: Path, changed: int, size: int) -> str:
 
 
 def _download(url: str, path: Path) -> None:
-    """Fetch a file beside its place, check it, move it there. Errors: OSError, HTTPException."""
+    """Fetch a file beside its place, check it, move it there.
+
+    Raises:
+        OSError, HTTPException: it cannot be had, or is damaged.
+    """
     server = urlsplit(url).netloc
     if server in _unreachable:
         raise OSError(_unreachable[server])

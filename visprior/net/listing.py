@@ -3,7 +3,8 @@
 from contextlib import suppress
 
 from visprior.errors import UserError
-from visprior.net.representation import Layer, Representation, Size
+from visprior.net.layer import Layer, Size
+from visprior.net.representation import Representation
 
 HEADINGS = ("layer", "node", "shape", "stride", "field", "alias")
 

@@ -13,10 +13,10 @@ from torch import nn
 
 from visprior.errors import UserError, did_you_mean
 from visprior.net.checkpoint import adopt, load_checkpoint
-from visprior.net.cut import keep_inputs
-from visprior.net.fx.graph import layers_of, nominal_stride, shapes, trace
+from visprior.net.fx.graph import keep_inputs, layers_of, nominal_stride, shapes, trace
 from visprior.net.fx.tap import Tapped, run_with_hooks
-from visprior.net.representation import Layer, Representation, Size, wrong_size
+from visprior.net.layer import Layer, Size, wrong_size
+from visprior.net.representation import Representation
 
 
 class PythonNet(Representation):

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,46 +11,34 @@ from torch import Tensor, nn
 
 from visprior.errors import UserError
 from visprior.net.classes import find_class
-from visprior.net.cut import Cut
+from visprior.net.layer import Layer, Size, as_size
 from visprior.net.names import LayerNames
 
-Size = tuple[int, int]
 MID_GREY = 127.5  # grey levels
-
 RANDOM = "random"  # weights of that name are drawn from a seed
-DEPTHS = {"shallow": 0.25, "middle": 0.5, "deep": 0.75}  # what their names mean without aliases
 
 
-@dataclass(frozen=True)
-class Layer:
-    """One layer at a given input size. Cell i is centred at offset + i * stride, in pixels."""
+class Cut(nn.Module):
+    """x, (B, channels, H, W) in grey levels -> {layer: features}; frozen, in eval mode.
 
-    name: str  # as the paper, or the user, calls it
-    node: str  # as the network calls it
-    shape: tuple[int, ...]  # without the batch: (C, H, W), (N, C) tokens, or (C,)
-    stride: float | None = None  # pixels from cell to cell
-    field: int | None = None  # side of the receptive field in pixels
-    offset: float | None = None  # 0-based pixel coordinate of the centre of cell 0
-    turned: bool = False  # the network has it as (H, W, C); cuts return (C, H, W) all the same
-    trunk: bool = True  # all that comes later sees the image through this layer
+    Args:
+        body: takes (x - mean) / std and returns the features; nothing past them is computed.
+        mean, std: per channel, in grey levels.
+    """
 
-    @property
-    def length(self) -> int | None:
-        """How many numbers describe an image, of a vector or a map of one position; else None."""
-        is_vector = len(self.shape) == 1 or self.shape[1:] == (1, 1)
-        return self.shape[0] if is_vector else None
+    mean: Tensor
+    std: Tensor
 
-    def box(self, first: int, last: int) -> tuple[int, int]:
-        """Pixels [start, end) that cells first..last see along one axis, not clipped.
+    def __init__(self, body: nn.Module, mean: list[float], std: list[float]):
+        super().__init__()
+        self.body = body
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float64).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float64).view(1, -1, 1, 1))
+        self.requires_grad_(False).eval()
 
-        Raises:
-            UserError: the receptive field of this layer is not known.
-        """
-        if self.field is None or self.stride is None or self.offset is None:
-            raise UserError(f"the receptive field of layer '{self.name}' is not known")
-        half = (self.field - 1) / 2
-        start = self.offset + first * self.stride - half
-        return round(start), round(self.offset + last * self.stride + half) + 1
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """The features of each layer asked for, under the name it was asked by."""
+        return self.body((x - self.mean) / self.std)
 
 
 class Representation(ABC):
@@ -89,6 +77,7 @@ class Representation(ABC):
         self.channels_last = channels_last
         self.class_names: list[str] = []
         self._names = LayerNames(layers, aliases, name)
+        self.aliases = self._names.aliases  # names that stand for a layer of another name
         self._strength = dict(strength or {})
         self._tables: dict[Size, dict[str, Layer]] = {}
 
@@ -99,7 +88,7 @@ class Representation(ABC):
 
     @property
     def random_weights(self) -> bool:
-        """Whether nothing was ever learned by them."""
+        """Whether the weights are drawn from a seed, untrained."""
         return self.weights == RANDOM
 
     @property
@@ -145,11 +134,6 @@ class Representation(ABC):
             raise UserError(f"{reach}; its own size is {own}")
         return replace(table[node], name=name)
 
-    @property
-    def aliases(self) -> list[str]:
-        """Names that stand for a layer of another name: those of every net, and the net's own."""
-        return list(dict.fromkeys([*DEPTHS, "logits", *self._names.aliases]))
-
     def resolved(self, name: str) -> str:
         """The name of the layer that an alias stands for; any other name as it is.
 
@@ -166,13 +150,8 @@ class Representation(ABC):
 
     def _node(self, name: str) -> str:
         table = self._table(None)
-        if name in self._names.aliases or name not in (*DEPTHS, "logits"):
-            return self._names.node(name, table)
-        # Without aliases: by position among the maps (or tokens) that nothing bypasses.
         maps = [node for node, layer in table.items() if layer.trunk and len(layer.shape) > 1]
-        if name == "logits" or not maps:
-            return list(table)[-1]
-        return maps[int(DEPTHS[name] * len(maps))]
+        return self._names.node(name, table, maps)
 
     def cut(
         self,
@@ -213,12 +192,12 @@ class Representation(ABC):
         return 300.0 if depth < 0.6 else 100.0 if depth < 0.7 else 20.0 if depth < 0.8 else 1.0
 
     def drawings(self, phi: Tensor) -> list[np.ndarray] | None:
-        """uint8 pictures of features, one an image, where there is a usual kind (HOG's glyphs)."""
+        """Pictures of features, (H, W) uint8 each, where there is a usual kind (HOG's glyphs)."""
         return None
 
     @property
     def statistics(self) -> Path | None:
-        """What task=statistics made of this net, shipped beside its weights; None: nothing."""
+        """The file of task=statistics that is shipped with this net's weights, if one is."""
         path = Path(__file__).parents[1] / "weights" / f"{self.name}.statistics.safetensors"
         return path if path.is_file() else None
 
@@ -230,21 +209,3 @@ class Representation(ABC):
         """
         last = self.layers()[-1]
         return find_class(name, self.class_names, last.length or last.shape[-1])
-
-
-def as_size(key: str, size: int | list[int] | Size) -> Size:
-    """(height, width) from a side or a pair.
-
-    Raises:
-        UserError: neither.
-    """
-    pair = [size, size] if isinstance(size, int) else list(size)
-    if len(pair) != 2 or not all(isinstance(n, int) and n > 0 for n in pair):
-        raise UserError(f"{key} must be a side or [height, width] in pixels, got {size}")
-    return pair[0], pair[1]
-
-
-def wrong_size(name: str, size: Size, error: Exception) -> UserError:
-    """What to raise when a network failed on images of its own size."""
-    reason = next(iter(str(error).splitlines()), type(error).__name__)[:150]
-    return UserError(f"{name} fails on images of net.size={size[0]}x{size[1]} ({reason})")

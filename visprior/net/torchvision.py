@@ -12,7 +12,8 @@ from visprior.errors import UserError, did_you_mean
 from visprior.net.checkpoint import adopt, load_checkpoint
 from visprior.net.download import cached_file, trained_file
 from visprior.net.fx.traced import TracedNet
-from visprior.net.representation import RANDOM, Size
+from visprior.net.layer import Size
+from visprior.net.representation import RANDOM
 
 
 class TorchvisionNet(TracedNet):
@@ -103,7 +104,11 @@ class TorchvisionNet(TracedNet):
         return adopt(model, load_checkpoint(self.weights), self.weights)
 
     def _file(self) -> Path:
-        """The file of torchvision's weights. Errors: UserError that names the ways out."""
+        """The file of torchvision's weights.
+
+        Raises:
+            UserError: it is not there and cannot be downloaded; the line names the ways out.
+        """
         url = self._enum[self.weights].url
         try:
             return trained_file(url)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from visprior.hyper import Progress
-from visprior.optimizer.base import Energy, Optimizer, State, fraction
+from visprior.optimizer.base import Energy, Optimizer, State, StepSize, fraction
 
 
 class Mahendran(Optimizer):
@@ -13,7 +13,10 @@ class Mahendran(Optimizer):
     G <- rho G + g^2,  m <- rho m - g / (1/s + sqrt(G)),  z <- z + m
 
     The step size s holds the factor H W (schedule.per_pixel); the bound on the colour
-    is alpha_norm's. Errors: UserError for rho outside [0, 1).
+    is alpha_norm's.
+
+    Raises:
+        UserError: rho is outside [0, 1).
     """
 
     def __init__(self, rho: float = 0.9) -> None:
@@ -23,13 +26,7 @@ class Mahendran(Optimizer):
         return {"momentum": torch.zeros_like(z), "window": torch.zeros_like(z)}
 
     def update(
-        self,
-        z: Tensor,
-        g: Tensor,
-        state: State,
-        step_size: float | Tensor,
-        t: Progress,
-        energy: Energy,
+        self, z: Tensor, g: Tensor, state: State, step_size: StepSize, t: Progress, energy: Energy
     ) -> tuple[Tensor, State]:
         window = (self.rho * state["window"]).addcmul_(g, g)
         m = self.rho * state["momentum"] - g / (window.sqrt() + 1 / step_size)

@@ -4,13 +4,14 @@ import torch
 from torch import Tensor
 
 from visprior.hyper import Progress
-from visprior.optimizer.base import Energy, Optimizer, State, fraction
+from visprior.optimizer.base import Energy, Optimizer, State, StepSize, fraction
 
 
 class Momentum(Optimizer):
     """m <- rho m - s g,  z <- z + m (Mahendran & Vedaldi's 2015 program).
 
-    Errors: UserError for rho outside [0, 1).
+    Raises:
+        UserError: rho is outside [0, 1).
     """
 
     def __init__(self, rho: float = 0.9) -> None:
@@ -20,13 +21,7 @@ class Momentum(Optimizer):
         return {"momentum": torch.zeros_like(z)}
 
     def update(
-        self,
-        z: Tensor,
-        g: Tensor,
-        state: State,
-        step_size: float | Tensor,
-        t: Progress,
-        energy: Energy,
+        self, z: Tensor, g: Tensor, state: State, step_size: StepSize, t: Progress, energy: Energy
     ) -> tuple[Tensor, State]:
         m = self.rho * state["momentum"] - step_size * g
         return z + m, {"momentum": m}

@@ -1,4 +1,4 @@
-"""From the optimised variable z to images and back."""
+"""Parametrizations: how the variable z that is optimised describes an image x, and back."""
 
 import torch
 from torch import Tensor
@@ -12,16 +12,20 @@ _EDGE = 0.25  # encode keeps off 0 and 255, where logits have no end; 8-bit pict
 
 
 class Parametrization:
-    """x = b(A t + m), t the image that z describes, (B, C, H, W).
+    """An image x = b(A u + m) in grey levels, from its plane u = plane(z), (B, C, H, W).
 
-    A: the colour directions of `decorrelate` (Colour), or 1. b and m, by `bound`:
-        sigmoid: x = 255 / (1 + exp(-A t)); z is in logits. encode moves x into 0.25..254.75.
-        clip:    x = A t + m within 0..255; z is in grey levels.
-        none:    x = A t + m; z is in grey levels.
-    m is the mean colour that comes with A, or mid-grey. z is a real (B, C, H, W) tensor; decode
-    and encode are each other's inverse wherever the bound can show the image.
+    z, the variable that the optimiser changes, is a real (B, C, H, W) tensor. A subclass says what
+    plane u it describes: the pixels themselves, or the transform of Fourier coefficients. A mixes
+    the channels of each pixel (Colour; 1 without decorrelate), m is the mean colour that comes with
+    A, or mid-grey. decode and encode are each other's inverse wherever the bound can show x.
 
-    Errors: UserError for an unknown bound or decorrelate, or a factor that does not fit.
+    Args:
+        bound: sigmoid: x = 255 / (1 + exp(-A u)), z in logits; encode moves x into 0.25..254.75.
+            clip: x = A u + m within 0..255, z in grey levels. none: x = A u + m, in grey levels.
+        decorrelate, factor: see Colour.
+
+    Raises:
+        UserError: no such bound or decorrelate, or a factor that does not fit.
     """
 
     identity = False  # True: decode and encode change nothing, so the loop skips them
@@ -34,7 +38,11 @@ class Parametrization:
         self.range = None if bound == "none" else (edge, 255 - edge)  # what encode can keep
 
     def prepare(self, channels: int) -> None:
-        """Refuse images of so many channels. Errors: UserError."""
+        """Refuse images of so many channels.
+
+        Raises:
+            UserError: the colours are made for another number.
+        """
         if self.colour.channels not in (None, channels):
             raise UserError(
                 f"param.decorrelate={self.colour.kind} is for {self.colour.channels} channels, "
@@ -42,29 +50,34 @@ class Parametrization:
             )
 
     def plane(self, z: Tensor) -> Tensor:
-        """t of z."""
+        """The plane u that z describes, (B, C, H, W)."""
         raise NotImplementedError
 
-    def coordinates(self, t: Tensor) -> Tensor:
-        """z of t."""
+    def coordinates(self, plane: Tensor) -> Tensor:
+        """The z that describes a plane: the inverse of `plane`."""
         raise NotImplementedError
 
     def noise(self, seeds: list[int], canvas: tuple[int, int], channels: int) -> Tensor:
-        """t of this parametrization's own start, in logits, (B, C, H, W) float64."""
+        """The plane that `start` begins from, in logits, (B, C, H, W) float64.
+
+        Args:
+            seeds: one per image.
+            canvas: height and width in pixels.
+        """
         raise NotImplementedError
 
     def decode(self, z: Tensor) -> Tensor:
-        """The image of z."""
-        return self._shown(self.plane(z))
+        """The image that z describes, (B, C, H, W) in grey levels."""
+        return self._image(self.plane(z))
 
     def encode(self, x: Tensor) -> Tensor:
-        """The z of an image."""
+        """The z that describes an image (B, C, H, W), its values moved into the bound's range."""
         x = self.shown_part(x)
         v = torch.logit(x / 255) if self.logits else x - self._mean(x)
         return self.coordinates(self.colour.unmix(v))
 
     def settle(self, z: Tensor) -> Tensor:
-        """z after a step."""
+        """What replaces z after an optimiser's step; here, z itself."""
         return z
 
     def start(self, seeds: list[int], canvas: tuple[int, int], channels: int) -> Tensor:
@@ -73,15 +86,15 @@ class Parametrization:
         Each image's noise comes from its own stream, on the CPU. 0.01 logits, in a unit where
         0..1 is what grey levels have as 0..255: without sigmoid 2.55 grey levels.
         """
-        t = self.noise(seeds, canvas, channels)
-        return self._shown(t if self.logits else 255 * t)
+        plane = self.noise(seeds, canvas, channels)
+        return self._image(plane if self.logits else 255 * plane)
 
     def shown_part(self, x: Tensor) -> Tensor:
         """x, its values moved into the range that the bound can show."""
         return x if self.range is None else x.clamp(*self.range)
 
-    def _shown(self, t: Tensor) -> Tensor:
-        v = self.colour.mix(t)
+    def _image(self, plane: Tensor) -> Tensor:
+        v = self.colour.mix(plane)
         if self.logits:
             return 255 * torch.sigmoid(v)
         x = v + self._mean(v)

@@ -1,4 +1,4 @@
-"""Colour directions along which natural images do not correlate."""
+"""Colours in directions along which those of natural images do not correlate."""
 
 from functools import cache
 
@@ -16,14 +16,18 @@ _FLAT = 1e-4  # a direction's share of the longest one below which there is no w
 
 
 class Colour:
-    """v = (A / m) t per pixel, A A^T the covariance of the colours of natural images.
+    """Colours v = (A / m) u per pixel from decorrelated ones u; A A^T is the colours' covariance.
 
-    A's columns are the eigenvectors times the roots of their eigenvalues, falling; m is the
-    longest column's norm, so that one unit along the first direction is one unit of colour.
-    kind: lucid (its matrix, for RGB), measured (`factor`: a statistics file of task=statistics, or
-    its folder), or false (v = t).
+    A's columns are the eigenvectors of the covariance over natural images, times the roots of
+    their eigenvalues, falling; m is the norm of the longest column, so that one unit along the
+    first direction is one unit of colour (Olah, Mordvintsev & Schubert 2017).
 
-    Errors: UserError for another kind, a factor without measured, or a file without colours.
+    Args:
+        kind: lucid (its matrix, for RGB), measured (that of `factor`), or false (v = u).
+        factor: for kind=measured, a statistics file of task=statistics, or its folder.
+
+    Raises:
+        UserError: no such kind, a factor without measured, or a file without colours.
     """
 
     def __init__(self, kind: str | bool, factor: str | None = None) -> None:
@@ -49,12 +53,12 @@ class Colour:
         parts = (self.matrix, torch.linalg.inv(self.matrix), mean)
         return tuple(p.to(device=device, dtype=dtype) for p in parts)  # pyright: ignore
 
-    def mix(self, t: Tensor) -> Tensor:
-        """(B, C, H, W): colours from decorrelated ones."""
-        return t if self.matrix is None else _times(self._constants(t.device, t.dtype)[0], t)
+    def mix(self, u: Tensor) -> Tensor:
+        """Colours v from decorrelated ones u, (B, C, H, W)."""
+        return u if self.matrix is None else _times(self._constants(u.device, u.dtype)[0], u)
 
     def unmix(self, v: Tensor) -> Tensor:
-        """The inverse of mix."""
+        """Decorrelated colours u from colours v, (B, C, H, W): the inverse of mix."""
         return v if self.matrix is None else _times(self._constants(v.device, v.dtype)[1], v)
 
     def mean(self, like: Tensor) -> Tensor:

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visprior.errors import UserError
+from visprior.errors import number
 from visprior.param.base import Parametrization
 from visprior.streams import gaussian_noise
 
 
 class Fourier(Parametrization):
-    """t = irfft2(s c) / 4, c the coefficients that z holds (lucid; Schürmeyer 2020, section 3.4).
+    """The plane u = irfft2(s c) / 4, z the coefficients c (lucid; Schürmeyer 2020, section 3.4).
 
     s = sqrt(H W) / max(f, 1 / max(H, W))^decay, f = sqrt(fx^2 + fy^2) in cycles per pixel. irfft2
     divides by H W. z holds the real and the imaginary part of every coefficient that a real image
@@ -23,7 +23,12 @@ class Fourier(Parametrization):
     For odd W lucid makes W + 1 columns and cuts one off; here c is that of the W columns.
     Its own start: c ~ N(0, 0.01^2) in real and imaginary part (lucid).
 
-    Errors: UserError for decay < 0.
+    Args:
+        bound, decorrelate, factor: see Parametrization.
+        decay: the exponent of the spectrum; 1 is that of natural images, 0 a white one.
+
+    Raises:
+        UserError: decay < 0, or as in Parametrization.
     """
 
     def __init__(
@@ -34,9 +39,7 @@ class Fourier(Parametrization):
         decay: float = 1.0,
     ) -> None:
         super().__init__(bound, decorrelate, factor)
-        if not decay >= 0:
-            raise UserError(f"param.decay must be >= 0, got {decay}")
-        self.decay = float(decay)
+        self.decay = number("param.decay", decay, least=0)
         self._scales = cache(self._make)
 
     def _make(self, canvas: tuple[int, int], device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -51,8 +54,8 @@ class Fourier(Parametrization):
         size = (z.shape[-2], z.shape[-1])
         return torch.fft.irfft2(unpack(z) * self._scale(z), s=size)
 
-    def coordinates(self, t: Tensor) -> Tensor:
-        return pack(torch.fft.rfft2(t) / self._scale(t), t.shape[-1])
+    def coordinates(self, plane: Tensor) -> Tensor:
+        return pack(torch.fft.rfft2(plane) / self._scale(plane), plane.shape[-1])
 
     def noise(self, seeds: list[int], canvas: tuple[int, int], channels: int) -> Tensor:
         half = (canvas[0], canvas[1] // 2 + 1)
@@ -64,7 +67,7 @@ class Fourier(Parametrization):
 
 
 def spectrum_scale(canvas: tuple[int, int], decay: float = 1.0) -> np.ndarray:
-    """s of every coefficient of rfft2, (H, W // 2 + 1) float64."""
+    """sqrt(H W) / max(f, 1 / max(H, W))^decay, f in cycles per pixel: (H, W // 2 + 1) float64."""
     height, width = canvas
     f = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     return math.sqrt(height * width) / np.maximum(f, 1 / max(height, width)) ** decay

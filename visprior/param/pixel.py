@@ -1,4 +1,4 @@
-"""Every pixel by itself as the optimised variable."""
+"""Pixels as the optimised variable."""
 
 from torch import Tensor
 
@@ -7,7 +7,7 @@ from visprior.streams import gaussian_noise
 
 
 class Pixel(Parametrization):
-    """t = z, see Parametrization; without a bound and colours z = x, in grey levels.
+    """The plane is z itself (see Parametrization); without bound and colours z = x, in grey levels.
 
     With bound=clip z is brought back to the bound after each step, where it still has a gradient:
     the image is clipped after each step (Schürmeyer 2020). Its own start is N(0, 0.01^2) around
@@ -23,8 +23,8 @@ class Pixel(Parametrization):
     def plane(self, z: Tensor) -> Tensor:
         return z
 
-    def coordinates(self, t: Tensor) -> Tensor:
-        return t
+    def coordinates(self, plane: Tensor) -> Tensor:
+        return plane
 
     def decode(self, z: Tensor) -> Tensor:
         return z if self.identity else super().decode(z)

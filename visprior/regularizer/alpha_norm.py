@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from visprior.errors import UserError
+from visprior.errors import number
 from visprior.hyper import Progress
 from visprior.regularizer.penalty import ColourPenalty
 
@@ -25,12 +25,16 @@ def alpha_norm(x: Tensor, alpha: float, isotropic: bool = True) -> Tensor:
 class AlphaNorm(ColourPenalty):
     """weight * B^-alpha / (H W) * sum_pixels ||x - center||^alpha, and ||x - center|| <= bound.
 
-    Mahendran & Vedaldi 2016, eq. 6, 10 and section 3.3. H W is the canvas; B a typical and
-    `bound` the largest colour norm, in grey levels; bound=null leaves it free. center: a grey
-    level, or one for each channel; null is the network's mean colour. norm: area as above, or sum:
-    the weight is the whole factor.
+    Mahendran & Vedaldi 2016, eq. 6, 10 and section 3.3; H W is the canvas.
 
-    Errors: UserError for a negative weight, alpha < 1, B or bound <= 0.
+    Args:
+        B: a typical norm of a pixel's colour, in grey levels.
+        bound: the largest one, to which longer ones are cut after each step; null: none.
+        isotropic: True: ||.|| is the Euclidean norm of a pixel's channels; False: each by itself.
+        weight, norm, center: see ColourPenalty.
+
+    Raises:
+        UserError: weight < 0, alpha < 1, B or bound <= 0.
     """
 
     key = "alpha_norm"
@@ -45,11 +49,10 @@ class AlphaNorm(ColourPenalty):
         norm: str = "area",
         center: float | list[float] | None = None,
     ) -> None:
-        if not alpha >= 1:
-            raise UserError(f"alpha_norm.alpha must be >= 1, got {alpha}")
-        if bound is not None and not bound > 0:
-            raise UserError(f"alpha_norm.bound must be > 0 or null, got {bound}")
-        super().__init__(weight, B, alpha, norm, center)
+        self.power = number("alpha_norm.alpha", alpha, least=1)
+        if bound is not None:
+            number("alpha_norm.bound", bound, above=0, other="null")
+        super().__init__(weight, B, norm, center)
         self.bound = bound
         self.isotropic = bool(isotropic)
 

@@ -13,28 +13,30 @@ _FLOOR = 1e-8 / 127.5  # of the gradient's deviation; the thesis adds 1e-8 in un
 
 
 class Band(Regularizer):
-    """F_i = -(g_i - (g_i . t_i) t_i) for the inner images of a path; its ends stay.
+    """The force F_i = -(g_i - (g_i . tau_i) tau_i) on the inner images of a path; its ends stay.
 
     Henkelman & Jonsson 2000; Schuermeyer 2020, section 4.3. The batch is one chain, in its order.
     g is the gradient at the optimised variable z, divided by its standard deviation over the whole
-    chain (normalize), t the tangent there; distances are Euclidean in z. Then the images are
+    chain (normalize), tau the tangent there; distances are Euclidean in z. Then the images are
     spread evenly along the path (Sheppard et al. 2008), or, given `spring` k, instead pulled along
     the tangent by k (|z_i+1 - z_i| - |z_i - z_i-1|).
 
-    tangent: improved | henkelman | autoneb, see `tangents`; by the data term, without energies, as
-        in the thesis' program (its text compares the objective, total variation included).
-    spring: stiffness k: deviations of the gradient (its units without normalize) per grey level by
-        which the root mean square distances to both neighbours differ: the same at any image size.
-        A step of gradient descent closes step_size * k of the difference: above 1/2 the path flies
-        apart.
-    nudge: False is the plain elastic band, F = -g, with k (z_i+1 - 2 z_i + z_i-1) where there is a
-        spring; without one it is what the thesis' notebook computes.
-    spacing: what is even after each step, distances of z (pixels) or of the features before it.
-    climb: the worst image climbs along the tangent instead, to the saddle.
-    freeze: images better than both ends stay where they are.
-    stop: the run ends when every inner image is better than the worse of the two ends.
+    Args:
+        tangent: improved | henkelman | autoneb, see `tangents`; by the data term, without energies,
+            as in the thesis' program (its text compares the objective, total variation included).
+        spring: stiffness k: deviations of the gradient (its units without normalize) per grey level
+            by which the root mean square distances to both neighbours differ: the same at any image
+            size. A step of gradient descent closes step_size * k of the difference: above 1/2 the
+            path flies apart.
+        nudge: False is the plain elastic band, F = -g, with k (z_i+1 - 2 z_i + z_i-1) where there
+            is a spring; without one it is what the thesis' notebook computes.
+        spacing: what is even after each step, distances of z (pixels) or of the features before it.
+        climb: the worst image climbs along the tangent instead, to the saddle.
+        freeze: images better than both ends stay where they are.
+        stop: the run ends when every inner image is better than the worse of the two ends.
 
-    Errors: UserError for an unknown rule, spring < 0, or a spring with another spacing.
+    Raises:
+        UserError: no such rule, spring < 0, or a spring with spacing=features.
     """
 
     couples_images = True

@@ -1,13 +1,10 @@
 """The places where a regularizer may act on the loop."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from visprior.errors import UserError
 from visprior.hyper import Hyper, Progress
 from visprior.schedule.schedule import Stage
 from visprior.streams import Streams
@@ -27,10 +24,11 @@ class Scene:
 
 
 class Regularizer:
-    """One regularizer of the energy. A subclass overrides the one hook where it acts.
+    """A term of the energy, or a change of what a step does; a subclass overrides one hook.
 
-    Images x are (B, C, H, W) in grey levels on the canvas (the network's input plus margins), t is
-    the progress, rng the random streams. Hooks may not keep state between steps.
+    In all hooks: x are images (B, C, H, W) in grey levels on the canvas (the network's input plus
+    margins), z the optimised variable, g a gradient, phi the features of `layers`, t the progress
+    of the run, rng the random streams. Hooks may not keep state between steps.
     """
 
     layers: tuple[str, ...] = ()  # features it wants in phi
@@ -38,7 +36,11 @@ class Regularizer:
     projects_last = False  # True: it filters what the others' `project` has left within bounds
 
     def prepare(self, scene: Scene) -> None:
-        """Take constants from the job; raise UserError for what does not fit it."""
+        """Take constants from the job, before the first step.
+
+        Raises:
+            UserError: the regularizer does not fit the job.
+        """
 
     def margin(self, stage: Stage) -> int:
         """Pixels that the canvas needs beyond the network's input, along each axis."""
@@ -52,27 +54,27 @@ class Regularizer:
         return x
 
     def energy(self, x: Tensor, phi: Features, t: Progress) -> Tensor | None:
-        """(B,), added to the objective, its weight included."""
+        """What is added to the objective, (B,), its weight included; None: nothing."""
         return None
 
     def perturb(self, x: Tensor, t: Progress, rng: Streams) -> Tensor:
-        """What the network sees instead of x. Differentiated through."""
+        """What the network sees instead of x; the gradient passes through it."""
         return x
 
     def precondition(self, g: Tensor, x: Tensor, t: Progress) -> Tensor:
-        """A filtered gradient of the data term at x."""
+        """What replaces g, the gradient of the data term at x."""
         return g
 
     def force(self, g: Tensor, z: Tensor, values: Tensor, phi: Features, t: Progress) -> Tensor:
-        """The whole gradient at z, changed before the update. values: the data term, (B,)."""
+        """What replaces g, the whole gradient at z. values: the data term, (B,)."""
         return g
 
     def project(self, x: Tensor, t: Progress) -> Tensor:
-        """The image, changed after the step."""
+        """What replaces the image x after the step."""
         return x
 
     def after_update(self, z: Tensor, values: Tensor, phi: Features, t: Progress) -> Tensor:
-        """The optimised variable, changed after the step. values: as for `force`."""
+        """What replaces z after the step. values: the data term, (B,)."""
         return z
 
     def confine(self, new: Tensor, old: Tensor, t: Progress, rng: Streams) -> Tensor:
@@ -80,56 +82,28 @@ class Regularizer:
         return new
 
     def move(self, x: Tensor, t: Progress, rng: Streams) -> Tensor:
-        """The image, moved before the next step, after all other changes."""
+        """What replaces the image x before the next step, after all other changes."""
         return x
 
     def stop(self, values: Tensor, t: Progress) -> Tensor | None:
-        """A flag on the device: the run need not go on after t. values: the data term, (B,)."""
+        """A flag on the device: True ends the run after t. values: the data term, (B,)."""
         return None
 
     def coefficient(self, canvas: tuple[int, int], t: Progress, like: Tensor) -> Any:
-        """The effective factor of the bare energy, for the record; None without an energy."""
+        """The factor of the energy with all constants in it, for the record; None: no energy.
+
+        Args:
+            canvas: height and width in pixels.
+            like: a tensor of the device and dtype that is wanted.
+        """
         return None
 
 
 def acts(regularizer: Regularizer, hook: str) -> bool:
-    """Whether a regularizer overrides a hook."""
+    """Whether a regularizer overrides the hook of that name."""
     return getattr(type(regularizer), hook) is not getattr(Regularizer, hook)
 
 
 def hypers(part: object) -> list[Hyper]:
-    """The hyperparameters that a part holds."""
+    """The Hypers among the attributes of a part of the energy."""
     return [v for v in vars(part).values() if isinstance(v, Hyper)]
-
-
-def colour(key: str, value: Any) -> list[float] | None:
-    """A colour as one number a channel, from these, or from a number: that grey. None stays None.
-
-    Errors: UserError for anything else.
-    """
-    if value is None:
-        return None
-    numbers = value if isinstance(value, list) else [value]
-    if not numbers or any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers):
-        raise UserError(f"{key} must be null, a grey level or one for each channel, got {value}")
-    return [float(n) for n in numbers]
-
-
-def center_for(key: str, center: list[float] | None, mean: list[float]) -> list[float]:
-    """center, or the mean colour where there is none. Errors: UserError for other channels."""
-    if center is not None and len(center) not in (1, len(mean)):
-        raise UserError(f"{key} has {len(center)} numbers for {len(mean)} channels: {center}")
-    return center or mean
-
-
-def centered(x: Tensor, center: list[float]) -> Tensor:
-    """x minus a colour, per channel; grey images take the colour's mean."""
-    if x.shape[1] != len(center):
-        center = [sum(center) / len(center)] * x.shape[1]
-    return x - _constant(tuple(center), x.device, x.dtype)[:, None, None]
-
-
-@cache
-def _constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Numbers on a device, moved there once: a copy in each step would make the loop wait."""
-    return torch.tensor(values, device=device, dtype=dtype)

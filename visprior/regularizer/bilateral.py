@@ -17,7 +17,8 @@ class Bilateral(Smoothing):
     sigma_color in grey levels, s = sigma_space in pixels; numbers, one per image, or ramps.
     every: after steps 0, every, 2 every, ...
 
-    Errors: see Smoothing; a sigma below 0.001.
+    Raises:
+        UserError: a sigma is below 0.001, or as in Smoothing.
     """
 
     name = "bilateral"

@@ -15,7 +15,8 @@ class Blur(Smoothing):
     Schürmeyer 2020, section 3.4.4 (OpenCV's GaussianBlur). sigma in pixels: a number, one per
     image, or a ramp. every: after steps 0, every, 2 every, ...
 
-    Errors: see Smoothing; sigma below 0.001.
+    Raises:
+        UserError: sigma is below 0.001, or as in Smoothing.
     """
 
     name = "blur"

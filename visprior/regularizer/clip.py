@@ -8,7 +8,11 @@ from visprior.regularizer.base import Regularizer
 
 
 class Clip(Regularizer):
-    """x <- min(max(x, low), high), grey levels. Errors: UserError unless low < high."""
+    """x <- min(max(x, low), high), grey levels.
+
+    Raises:
+        UserError: low >= high.
+    """
 
     def __init__(self, low: float = 0.0, high: float = 255.0) -> None:
         if not low < high:

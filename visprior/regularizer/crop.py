@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visprior.errors import UserError, choice
+from visprior.errors import choice, number
 from visprior.hyper import Progress
 from visprior.regularizer.base import Regularizer, Scene
 from visprior.schedule.schedule import Stage
@@ -49,22 +49,23 @@ def pasted(windows: Tensor, x: Tensor, offsets: np.ndarray) -> Tensor:
 class Crop(Regularizer):
     """The octaves' random crop: in a stage of scale s the canvas is s times the network's input.
 
-    offset: normal draws from around the middle with deviation spread * (canvas - input), clipped
-        to the canvas, in whole pixels by truncation (the program that Baust et al. 2021 cite for
-        it); uniform draws from the whole canvas.
-    update: crop is that program's: the crop is the image of that step, for energies and filters
-        too, whose border is then the crop's, and is put back into the canvas; canvas: only the
-        network sees the crop, the step changes all of the canvas.
+    Args:
+        offset: normal draws from around the middle with deviation spread * (canvas - input),
+            clipped to the canvas, in whole pixels by truncation (the program that Baust et al. 2021
+            cite for it); uniform draws from the whole canvas.
+        spread: see offset.
+        update: crop is that program's: the crop is the image of that step, for energies and filters
+            too, whose border is then the crop's, and is put back into the canvas; canvas: only the
+            network sees the crop, the step changes all of the canvas.
 
-    Errors: UserError for an unknown choice or a negative spread.
+    Raises:
+        UserError: no such choice, or spread < 0.
     """
 
     def __init__(self, offset: str = "normal", spread: float = 0.3, update: str = "crop") -> None:
         self.offset = choice("crop.offset", offset, ["normal", "uniform"])
         self.update = choice("crop.update", update, ["crop", "canvas"])
-        if not spread >= 0:
-            raise UserError(f"crop.spread must be >= 0, got {spread}")
-        self.spread = float(spread)
+        self.spread = number("crop.spread", spread, least=0)
         self.size = (0, 0)
 
     def prepare(self, scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""Diversity: images of one feature kept from being alike."""
+"""Diversity: images of one feature kept from growing alike."""
 
 from typing import Any
 
@@ -24,11 +24,15 @@ def styles(phi: Tensor) -> Tensor:
 class Diversity(Regularizer):
     """weight / n * sum_{j != i} <G_i, G_j>, G: Gram matrix of length 1 of a layer's features.
 
-    Olah et al. 2017 and lucid's objective: of the n images of one feature (`seeds`) each is held
-    against the others, not against those of other channels. It measures likeness: the energy
-    grows with it. layer: null is the layer that is maximized. The images may not be split.
+    The objective of Olah et al. 2017 and lucid: an energy that grows as the n images of one feature
+    (`seeds`) grow alike. Images of other channels are not compared. A batch of them may not be
+    split into micro-batches.
 
-    Errors: UserError for a negative weight, a single seed.
+    Args:
+        layer: whose features are compared; null: the layer that is maximized.
+
+    Raises:
+        UserError: weight < 0, or a single seed.
     """
 
     couples_images = True

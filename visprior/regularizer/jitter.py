@@ -6,7 +6,7 @@ import math
 import numpy as np
 from torch import Tensor
 
-from visprior.errors import UserError
+from visprior.errors import whole_number
 from visprior.hyper import Progress
 from visprior.regularizer.base import Regularizer, Scene
 from visprior.regularizer.crop import crop
@@ -25,13 +25,14 @@ class Jitter(Regularizer):
     """A window of the canvas at a new offset in {0..T-1}^2 each step, T - 1 pixels of margin.
 
     Mahendran & Vedaldi 2016, section 3.2.3. T=auto is a quarter of the layer's stride (1 where it
-    is not known); T=1 is none. Errors: UserError for T below 1.
+    is not known); T=1 is none.
+
+    Raises:
+        UserError: T < 1.
     """
 
     def __init__(self, T: int | str = "auto") -> None:
-        if T != "auto" and (not isinstance(T, int) or T < 1):
-            raise UserError(f"jitter.T must be auto or a whole number >= 1, got {T}")
-        self.T = T
+        self.T = T if T == "auto" else whole_number("jitter.T", T, least=1, other="auto")
 
     def prepare(self, scene: Scene) -> None:
         if self.T == "auto":

@@ -2,26 +2,25 @@
 
 from torch import Tensor
 
-from visprior.errors import UserError, choice
+from visprior.errors import choice, number
 from visprior.hyper import Progress
 from visprior.regularizer.base import Features, Regularizer, Scene
 
 
 class Normalize(Regularizer):
-    """g / s per image, s = mean |g| (by: mean) or the standard deviation of g + eps (by: std).
+    """The gradient g / s of each image, s = mean |g| (by: mean) or deviation of g + eps (by: std).
 
     The mean is over as many values as the network's input has: the canvas of octaves has more, but
     a gradient only in its crop (the program that Baust et al. 2021 cite). A zero gradient stays
     zero.
 
-    Errors: UserError for an unknown `by`, eps <= 0.
+    Raises:
+        UserError: no such `by`, or eps <= 0.
     """
 
     def __init__(self, by: str = "mean", eps: float = 1e-8) -> None:
         self.by = choice("normalize.by", by, ["mean", "std"])
-        if not eps > 0:
-            raise UserError(f"normalize.eps must be > 0, got {eps}")
-        self.eps = float(eps)
+        self.eps = number("normalize.eps", eps, above=0)
         self.pixels: int | None = None  # of the network's input; None: all that there are
 
     def prepare(self, scene: Scene) -> None:

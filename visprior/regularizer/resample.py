@@ -35,8 +35,8 @@ def resample(
     rows, columns = (_from_middle(n, x) for n in (height, width))
     sides = []
     for i, n in enumerate((height, width)):
-        a, b, t = (v[:, None, None] for v in (matrix[:, i, 0], matrix[:, i, 1], shift[:, i]))
-        v = (a * rows[:, None] + t) + b * columns + (n - 1) / 2
+        a, b, move = (v[:, None, None] for v in (matrix[:, i, 0], matrix[:, i, 1], shift[:, i]))
+        v = (a * rows[:, None] + move) + b * columns + (n - 1) / 2
         sides.append(folded(v, n, padding) + _RING)
     canvas = _ringed(x, padding, colour)
     # grid_sample counts in half sides from the middle of the canvas, columns first.

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from visprior.errors import UserError
+from visprior.errors import UserError, whole_number
 from visprior.hyper import Progress
 from visprior.regularizer.base import Regularizer, Scene
 
@@ -12,19 +12,17 @@ class Smoothing(Regularizer):
     """A filter of size x size pixels on the image after every `every`-th step, the first one too.
 
     It acts after steps 0, every, 2 every, ... of the run, as in Schürmeyer's program. The border is
-    reflected without its edge, OpenCV's default. Errors: UserError for an even size, one too large
-    for the image, every < 1.
+    reflected without its edge, OpenCV's default.
+
+    Raises:
+        UserError: size is even or too large for the image, or every < 1.
     """
 
     name: str
 
     def __init__(self, size: int, every: int) -> None:
-        if not isinstance(size, int) or size < 3 or size % 2 == 0:
-            raise UserError(f"{self.name}.size must be an odd whole number >= 3, got {size}")
-        if not isinstance(every, int) or every < 1:
-            raise UserError(f"{self.name}.every must be a whole number >= 1, got {every}")
-        self.size = size
-        self.every = every
+        self.size = whole_number(f"{self.name}.size", size, least=3, odd=True)
+        self.every = whole_number(f"{self.name}.every", every, least=1)
 
     def prepare(self, scene: Scene) -> None:
         if self.size // 2 >= min(scene.size):
@@ -35,7 +33,7 @@ class Smoothing(Regularizer):
         return x if t.step % self.every else self.smoothed(x, t)
 
     def smoothed(self, x: Tensor, t: Progress) -> Tensor:
-        """The filtered images."""
+        """The filtered images, (B, C, H, W)."""
         raise NotImplementedError
 
     def reflected(self, x: Tensor) -> Tensor:

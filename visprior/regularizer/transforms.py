@@ -14,15 +14,20 @@ from visprior.streams import Streams
 class Transforms(Regularizer):
     """Pad, jitter, scale, rotate, jitter, crop: one resampling, differentiated through.
 
-    Olah et al. 2017; Schürmeyer 2020, section 3.4.5 and appendix .1. Each image has its own draws:
-    jitter d is a crop to d pixels less, its d + 1 offsets and the entries of scale and rotate
-    (degrees) equally likely; the half pixel of an odd d falls to either side. What is seen keeps
-    the image's size; the border is continued as far as that needs: mirror (the edge twice), reflect
-    (once), wrap, or constant in `colour` (a grey level, or one per channel; null: the network's
-    mean colour).
-    shared: one draw per step for all images, that of the first one's seed.
+    Olah et al. 2017; Schürmeyer 2020, section 3.4.5 and appendix .1. Each image has its own draws
+    in each step, and what is seen keeps the image's size.
 
-    Errors: UserError for a negative jitter, an empty list, a scale <= 0, an unknown padding.
+    Args:
+        jitter: d of the first and of the last one, in pixels: a crop to d pixels less, its d + 1
+            offsets equally likely; the half pixel of an odd d falls to either side.
+        scale, rotate: factors, and angles in degrees, the entries equally likely.
+        padding: how the border is continued: mirror (the edge twice), reflect (once), wrap, or
+            constant.
+        colour: of constant padding, a grey level or one per channel; null: the network's mean.
+        shared: one draw per step for all images, that of the first one's seed.
+
+    Raises:
+        UserError: a jitter < 0, an empty list, a scale <= 0, or no such padding.
     """
 
     interpolation = "bilinear"

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from visprior.errors import UserError
+from visprior.errors import number
 from visprior.regularizer.penalty import Penalty
 
 _FLOOR = 1e-6  # of a pixel's value, in the gradient for beta < 2: the slope there is infinite
@@ -53,11 +53,15 @@ def total_variation(x: Tensor, beta: float = 1.0) -> Tensor:
 class TV(Penalty):
     """weight * V^-beta / (H W) * sum (dx^2 + dy^2)^(beta/2), Mahendran & Vedaldi 2016, eq. 8, 11.
 
-    H W is the canvas. V is a typical slope in grey levels per pixel (B/6.5 = 80/6.5).
-    norm: area as above, or sum: the weight is the whole factor. In the gradient for beta < 2 a
-    pixel's value is floored at 1e-6.
+    dx and dy are differences of neighbouring pixels in grey levels, H W is the canvas. In the
+    gradient for beta < 2 a pixel's value is floored at 1e-6.
 
-    Errors: UserError for a negative weight, beta < 1, V <= 0.
+    Args:
+        V: a typical slope in grey levels per pixel (the paper's B/6.5 = 80/6.5).
+        weight, norm: see Penalty.
+
+    Raises:
+        UserError: weight < 0, beta < 1, or V <= 0.
     """
 
     key, scale_key = "tv", "V"
@@ -65,9 +69,8 @@ class TV(Penalty):
     def __init__(
         self, weight: Any = 1.0, beta: float = 2.0, V: float = 80 / 6.5, norm: str = "area"
     ) -> None:
-        if not beta >= 1:
-            raise UserError(f"tv.beta must be >= 1, got {beta}")
-        super().__init__(weight, V, beta, norm)
+        self.power = number("tv.beta", beta, least=1)
+        super().__init__(weight, V, norm)
 
     def bare(self, x: Tensor) -> Tensor:
         return total_variation(x, self.power)

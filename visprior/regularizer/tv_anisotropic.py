@@ -16,14 +16,17 @@ def anisotropic_variation(x: Tensor) -> Tensor:
 class TVAnisotropic(Penalty):
     """weight / (V H W) * sum |dx| + |dy|, Schürmeyer 2020, eq. 3.4 (TensorFlow's total_variation).
 
-    H W is the canvas, V a typical slope in grey levels per pixel. norm: area as above, or sum: the
-    weight is the whole factor. Errors: UserError for a negative weight, V <= 0.
+    dx and dy are differences of neighbouring pixels in grey levels, H W is the canvas, V a typical
+    slope in grey levels per pixel. weight, norm: see Penalty.
+
+    Raises:
+        UserError: weight < 0, or V <= 0.
     """
 
-    key, scale_key = "tv", "V"
+    key, scale_key, power = "tv", "V", 1.0
 
     def __init__(self, weight: Any = 1.0, V: float = 80 / 6.5, norm: str = "area") -> None:
-        super().__init__(weight, V, 1, norm)
+        super().__init__(weight, V, norm)
 
     def bare(self, x: Tensor) -> Tensor:
         return anisotropic_variation(x)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from visprior.errors import UserError, choice
+from visprior.errors import UserError, choice, number, whole_number
 from visprior.hyper import Hyper
 
 PRECISIONS = ["fp32", "fp64", "bf16"]
@@ -13,11 +13,11 @@ _KEYS = ["steps", "step_size", "scale", "without", "tasks", "precision"]
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage. step_size is in units of the optimised variable per unit of gradient."""
+    """One stage of a run: so many steps of one size, on one canvas."""
 
     index: int
     steps: int
-    step_size: Hyper
+    step_size: Hyper  # in units of the optimised variable per unit of gradient
     scale: float = 1.0  # of the octave, relative to the network's input
     without: tuple[str, ...] = field(default=())  # regularizers that rest in this stage
     precision: str | None = None  # None: that of the run
@@ -26,14 +26,18 @@ class Stage:
 class Schedule:
     """The stages of a run, from its YAML file.
 
-    stages: a list of {steps, step_size, scale: 1, without: [], tasks: null, precision: null};
-        `tasks` keeps a stage for the tasks named. steps: shortens all stages in proportion.
-        per_pixel: multiplies the step size by the area of the network's input (M&V 2016, code).
+    Args:
+        stages: a list of {steps, step_size, scale: 1, without: [], tasks: null, precision: null};
+            `tasks` keeps a stage for the tasks named; see Stage for the others.
+        steps: of all stages together; they are shortened in proportion.
+        per_pixel: multiply the step size by the area of the network's input (the program of
+            Mahendran & Vedaldi 2016).
         cumulative: the scales multiply from stage to stage (1.1 then 1.2 = 1.32).
-        step_size: of the first stage; those of the others change in proportion.
         octaves: false takes all steps at scale 1 and at the first stage's step size.
+        step_size: of the first stage; those of the others change in proportion.
 
-    Errors: UserError for an unknown key, a count below 1, or a scale below 1.
+    Raises:
+        UserError: no such key, a count below 1, or a scale below 1.
     """
 
     def __init__(
@@ -49,8 +53,8 @@ class Schedule:
             raise UserError(
                 "schedule.stages is empty; give at least one {steps: .., step_size: ..}"
             )
-        if steps is not None and (not isinstance(steps, int) or steps < 1):
-            raise UserError(f"schedule.steps must be a whole number >= 1, got {steps}")
+        if steps is not None:
+            whole_number("schedule.steps", steps, least=1)
         for i, stage in enumerate(stages):
             self._check(i, stage)
         self.specs = stages if step_size is None else _rescaled(stages, step_size)
@@ -64,14 +68,10 @@ class Schedule:
         where = f"schedule.stages[{i}]"
         for key in stage:
             choice(f"{where}: key", key, _KEYS)
-        steps = stage.get("steps")
-        if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-            raise UserError(f"{where}.steps must be a whole number >= 1, got {steps}")
+        whole_number(f"{where}.steps", stage.get("steps"), least=1)
         if "step_size" not in stage:
             raise UserError(f"{where} has no step_size")
-        scale = stage.get("scale", 1.0)
-        if not isinstance(scale, int | float) or scale < 1:
-            raise UserError(f"{where}.scale must be >= 1, got {scale}")
+        number(f"{where}.scale", stage.get("scale", 1.0), least=1)
         if stage.get("precision") is not None:
             choice(f"{where}.precision", stage["precision"], _STAGE_PRECISIONS)
 

@@ -15,9 +15,8 @@ from visprior.config.build import build
 from visprior.config.files import chosen_by
 from visprior.errors import UserError, choice
 from visprior.metric.base import Metric, Subject
-from visprior.net.cut import Cut
 from visprior.net.names import NoLayer
-from visprior.net.representation import RANDOM, Layer, Representation
+from visprior.net.representation import RANDOM, Cut, Layer, Representation
 from visprior.record.images import Batch
 from visprior.record.run_file import Notes
 from visprior.record.watch import Bar

@@ -12,7 +12,7 @@ from visprior.errors import UserError
 from visprior.files.whole import read_json
 from visprior.loop.problem import Objective, Problem, Start
 from visprior.loop.start import KINDS
-from visprior.net.cut import Cut
+from visprior.net.representation import Cut
 from visprior.record.images import Batch
 from visprior.regularizer.base import Regularizer, Scene, acts, hypers
 from visprior.task.job import Job

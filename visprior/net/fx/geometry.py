@@ -24,14 +24,17 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Axis:
-    """What is known of the cells along one axis; where field is None, offset is nominal."""
+    """Stride, first centre and receptive field of a map's cells along one axis, in pixels.
+
+    field None: not known; offset is then what it would be.
+    """
 
     stride: float = 1.0
     offset: float = 0.0
     field: float | None = 1.0
 
     def windows(self, kernel: int, stride: int, padding: float = 0, dilation: int = 1) -> "Axis":
-        """The cells after a convolution or pooling."""
+        """The cells after a convolution or pooling with these windows, in cells of this axis."""
         reach = dilation * (kernel - 1)
         offset = self.offset + self.stride * (reach / 2 - padding)
         field = None if self.field is None else self.field + self.stride * reach
@@ -40,13 +43,16 @@ class Axis:
 
 @dataclass(frozen=True)
 class Cells:
-    """The vertical and the horizontal axis, and which dimensions they are (None: gone)."""
+    """The vertical and the horizontal axis of a map, and which of its dimensions they are.
+
+    dims None: the features are a vector, which sees what the axes tell.
+    """
 
     axes: tuple[Axis, Axis]
     dims: tuple[int, int] | None = (2, 3)
 
     def blurred(self) -> "Cells":
-        """The same cells, of which it is not known what they see."""
+        """The same cells with receptive fields that are not known."""
         return replace(self, axes=tuple(replace(axis, field=None) for axis in self.axes))
 
 
@@ -71,7 +77,7 @@ _ADAPTIVE = {F.adaptive_avg_pool2d, F.adaptive_max_pool2d}
 
 
 def geometry(module: fx.GraphModule, shapes: dict[fx.Node, Shape]) -> dict[fx.Node, Cells | None]:
-    """The cells of each node that has a shape; None where nothing is known."""
+    """{node: its cells}, for the nodes that have a shape; None where nothing is known."""
     known: dict[fx.Node, Cells | None] = {}
     for node in module.graph.nodes:
         if node.op == "placeholder":

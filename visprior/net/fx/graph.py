@@ -13,13 +13,12 @@ import torchvision
 from torch import fx, nn
 from torchvision.models.feature_extraction import NodePathTracer
 
-from visprior.net.cut import keep_inputs
 from visprior.net.fx.geometry import Cells, geometry
-from visprior.net.representation import Layer, Size
+from visprior.net.layer import Layer, Size
 
 
 class OneNode:
-    """Marks a module that is one node of the graph, like a layer of torch.nn."""
+    """A base class that makes a module one node of the graph, like a layer of torch.nn."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,13 @@ def trace(model: nn.Module) -> Graph:
         if node.op != "output":
             nodes[_name(node, tracer.node_to_qualname.get(node, node.name), nodes)] = node
     return Graph(model, fx.GraphModule(model, graph), nodes)
+
+
+def keep_inputs(model: nn.Module) -> None:
+    """Switch every in-place activation off: it would overwrite the features of the layer before."""
+    for module in model.modules():
+        if "inplace" in vars(module):
+            vars(module)["inplace"] = False
 
 
 def _name(node: fx.Node, name: str, taken: dict[str, fx.Node]) -> str:
@@ -148,7 +154,7 @@ def _trunk(nodes: list[fx.Node]) -> set[fx.Node]:
 
 
 def nominal_stride(size: Size, shape: tuple[int, ...]) -> float | None:
-    """Image size / map size, where it is whole and the same both ways."""
+    """Image size / map size, pixels per cell, where it is whole and the same along both axes."""
     if len(shape) != 3 or size[0] % shape[1] or size[1] % shape[2]:
         return None
     v, h = size[0] // shape[1], size[1] // shape[2]

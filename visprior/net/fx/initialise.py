@@ -14,7 +14,7 @@ _NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
 
 
 def is_plain(model: nn.Module) -> bool:
-    """Whether convolutions, linear layers and normalisations hold everything there is to set."""
+    """Whether all there is to set belongs to convolutions, linear layers or normalisations."""
     for module in model.modules():
         own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
         if own and not isinstance(module, (nn.Conv2d, nn.Linear, *_NORMS)):

@@ -79,4 +79,4 @@ def _first_tensor(output: Any) -> torch.Tensor | None:
     if not isinstance(output, dict | tuple | list):
         return None
     parts = output.values() if isinstance(output, dict) else output
-    return next((t for t in map(_first_tensor, parts) if t is not None), None)
+    return next((x for x in map(_first_tensor, parts) if x is not None), None)

@@ -10,7 +10,8 @@ from torch import nn
 from visprior.errors import UserError
 from visprior.net.fx.graph import Graph, layers_of, shapes, trace
 from visprior.net.fx.initialise import calibrate, random_state
-from visprior.net.representation import Layer, Representation, Size, wrong_size
+from visprior.net.layer import Layer, Size, wrong_size
+from visprior.net.representation import Representation
 
 
 class TracedNet(Representation):

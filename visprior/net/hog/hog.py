@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from visprior.errors import UserError, choice
+from visprior.errors import UserError, choice, whole_number
 from visprior.net.descriptor import Descriptor
-from visprior.net.hog import blocks, cells
+from visprior.net.hog import binning as rules
+from visprior.net.hog import cells, contrast
 from visprior.net.hog.glyph import glyph
 
 VARIANTS = ["uoctti", "dalal_triggs", "paper", "dpm"]
@@ -24,9 +25,11 @@ class HogFeatures(nn.Module):
     two cells along the border. rows = floor(H / cell).
     dpm: features.cc of DPM v5. rows = round(H / cell) - 2.
 
-    Several channels: each pixel takes the one of the largest gradient. binning: hog_cells.
-    Types of 16 bits are computed in float32. An image without contrast has features and gradients
-    of zero.
+    Of several channels each pixel takes the one with the largest gradient. Types of 16 bits are
+    computed in float32. An image without contrast has features and gradients of zero.
+
+    Args:
+        cell, orientations, binning, texture, through: see Hog; binnings are in hog/binning.py.
     """
 
     def __init__(
@@ -41,19 +44,20 @@ class HogFeatures(nn.Module):
         super().__init__()
         self.variant, self.cell, self.orientations = variant, cell, orientations
         self.texture = variant in ("uoctti", "dpm") if texture is None else texture
-        self.bin = cells.hard_rounded if variant == "dpm" else cells.BINNINGS[binning]
+        self.bin = rules.hard_rounded if variant == "dpm" else rules.BINNINGS[binning]
         if through:
-            self.bin = functools.partial(cells.straight_through, through)
+            self.bin = functools.partial(rules.straight_through, through)
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
-        """Rows and columns of cells."""
+        """How many rows and columns of cells an image of so many pixels has."""
         more = {"paper": 0, "dpm": self.cell / 2}.get(self.variant, self.cell // 2)
         return int((height + more) // self.cell), int((width + more) // self.cell)
 
     def histograms(self, x: Tensor) -> Tensor:
         """The cells' directed histograms, not normalised: (B, 2 K, rows, columns).
 
-        Errors: ValueError for an image without a cell.
+        Raises:
+            ValueError: the image is too small for a cell.
         """
         grid = self.grid(*x.shape[-2:])
         if min(grid) < 1:
@@ -69,22 +73,25 @@ class HogFeatures(nn.Module):
         return cells.histograms(shares, first, self.cell, grid, self.orientations)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The features."""
+        """The features, (B, dimensions, rows, columns)."""
         if torch.finfo(x.dtype).bits < 32:
             return self(x.float()).to(x.dtype)
         directed = self.histograms(x)
         if self.variant == "uoctti":
-            return blocks.uoctti(directed, self.texture)
+            return contrast.uoctti(directed, self.texture)
         if self.variant == "dalal_triggs":
-            return blocks.dalal_triggs(directed)
+            return contrast.dalal_triggs(directed)
         return (
-            blocks.paper(directed)
+            contrast.paper(directed)
             if self.variant == "paper"
-            else blocks.dpm(directed, self.texture)
+            else contrast.dpm(directed, self.texture)
         )
 
     def undirected(self, phi: Tensor) -> Tensor:
-        """The features' K undirected orientations; of blocks their sum."""
+        """The part of the features that is K undirected orientations, (B, K, rows, columns).
+
+        Of dalal_triggs, the sum over its four blocks.
+        """
         k = self.orientations
         if self.variant == "dalal_triggs":
             return phi.unflatten(1, (4, k)).sum(1)
@@ -92,7 +99,11 @@ class HogFeatures(nn.Module):
 
 
 def _agree(variant: str, binning: str, texture: bool | None, through: float) -> None:
-    """Errors: UserError for what a variant does not have."""
+    """Check what the variants do not all have.
+
+    Raises:
+        UserError: this variant does not have it.
+    """
     if texture not in (None, True, False):
         raise UserError(f"net.texture must be true, false or null, got {texture}")
     if texture and variant in ("paper", "dalal_triggs"):
@@ -118,7 +129,8 @@ class Hog(Descriptor):
             values do not change.
         channels, size, mean: see Descriptor.
 
-    Errors: UserError for what a variant does not have.
+    Raises:
+        UserError: a value is out of range, or the variant does not have what is asked for.
     """
 
     def __init__(
@@ -135,10 +147,9 @@ class Hog(Descriptor):
         name: str = "hog",
     ):
         choice("net.variant", variant, VARIANTS)
-        choice("net.binning", binning, list(cells.BINNINGS))
-        for key, value, least in (("cell", cell, 2), ("orientations", orientations, 2)):
-            if not isinstance(value, int) or value < least:
-                raise UserError(f"net.{key} must be a whole number >= {least}, got {value}")
+        choice("net.binning", binning, list(rules.BINNINGS))
+        whole_number("net.cell", cell, least=2)
+        whole_number("net.orientations", orientations, least=2)
         _agree(variant, binning, texture, through)
         # A cell sees its blocks' cells, one to each side, the pixels pooled into these, and theirs.
         pooled = 2 * cell - cell % 2

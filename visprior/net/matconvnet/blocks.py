@@ -68,7 +68,7 @@ class Sigmoid:
 
 @dataclass(frozen=True)
 class Softmax:
-    """Across channels."""
+    """exp(x_k) / sum_q exp(x_q) across channels."""
 
     name: str
 
@@ -78,7 +78,7 @@ Block = Conv | Pool | Norm | BatchNorm | ReLU | Sigmoid | Softmax
 
 @dataclass
 class SimpleNN:
-    """A network, and what is known of its images; unknown: None, or empty."""
+    """A chain of blocks, its weights, and its images' channels, size and mean (None: not told)."""
 
     blocks: list[Block]
     channels: int

@@ -12,18 +12,25 @@ class DamagedError(Exception):
 
 
 class Bytes:
-    """Bytes that are read from front to back, never past their end; order is "<" or ">"."""
+    """Bytes that are read from front to back, never past their end.
+
+    order: of the bytes in a number, "<" (the lowest first) or ">".
+    """
 
     def __init__(self, data: np.ndarray, order: str) -> None:
         self.data, self.order, self.at = data, order, 0
 
     @property
     def left(self) -> int:
-        """How many bytes have not been read."""
+        """How many bytes are still to be read."""
         return len(self.data) - self.at
 
     def take(self, count: int) -> np.ndarray:
-        """The next bytes. Errors: DamagedError when there are fewer."""
+        """The next bytes.
+
+        Raises:
+            DamagedError: fewer are left.
+        """
         if count > self.left:
             raise DamagedError(f"it ends {count - self.left} bytes early")
         self.at += count
@@ -49,7 +56,11 @@ class Bytes:
 
 
 def inflated(packed: Bytes) -> Bytes:
-    """A compressed variable: as many bytes as its own tag says, at most 4 GB."""
+    """A compressed variable unpacked: as many bytes as its own tag says, at most 4 GB.
+
+    Raises:
+        DamagedError: it holds nothing.
+    """
     stream = zlib.decompressobj()
     tag = stream.decompress(packed.data.data, 8)
     if len(tag) < 8:

@@ -98,9 +98,9 @@ def _bordered(x: torch.Tensor, op: Any, value: float) -> torch.Tensor:
     dilation = getattr(op, "dilation", 1)
     dilation = dilation if isinstance(dilation, tuple) else (dilation, dilation)
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, op.kernel_size, strict=True)]
-    below = _reached(x.shape[-2], reach[0], op.stride[0], top, bottom)
-    beside = _reached(x.shape[-1], reach[1], op.stride[1], left, right)
-    sides = (left, beside, top, below)
+    bottom = _reached(x.shape[-2], reach[0], op.stride[0], top, bottom)
+    right = _reached(x.shape[-1], reach[1], op.stride[1], left, right)
+    sides = (left, right, top, bottom)
     return F.pad(x, sides, value=value) if any(sides) else x
 
 

@@ -34,7 +34,7 @@ def find_simplenn(weights: str | None, model: str | None) -> SimpleNN:
 
 
 def figure_names(net: SimpleNN, kind: str) -> list[str]:
-    """The names for a figure of all layers, linear ones or convolutions; never probabilities."""
+    """Names of layers for a figure: kind=all, linear, or convolutions; never a softmax."""
     shown = [block for block in net.blocks if not isinstance(block, Softmax)]
     if kind != "all":
         shown = [block for block in shown if isinstance(block, Conv)]

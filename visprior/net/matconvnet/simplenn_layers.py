@@ -21,7 +21,7 @@ _TRAINING_ONLY = ("dropout", "loss")
 
 
 def of_struct(value: Any) -> Struct:
-    """A struct, or an empty one where there is something else."""
+    """value where it is a struct, an empty one where it is something else."""
     return value if isinstance(value, dict) else {}
 
 
@@ -128,7 +128,11 @@ def _weights(layer: Struct, length: int) -> list[Any]:
 
 
 def _array(value: Any, what: str) -> np.ndarray:
-    """Numbers in single precision."""
+    """value as numbers in single precision.
+
+    Raises:
+        UserError: it holds none.
+    """
     if not isinstance(value, np.ndarray) or value.size == 0 or value.ndim > 4:
         raise UserError(f"it has no {what}")
     return value.astype(np.float32, copy=False)

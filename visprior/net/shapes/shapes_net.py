@@ -82,10 +82,10 @@ def _full(value: torch.Tensor) -> torch.Tensor:
 
 
 def weights_file(name: str) -> Path:
-    """Where the package keeps the weights of one of its networks."""
+    """The shipped file with the weights of a network, visprior/weights/NAME.safetensors."""
     return Path(str(files("visprior") / "weights" / f"{name}.safetensors"))
 
 
 def training(name: str) -> dict[str, Any]:
-    """What is on record of how a shipped network was trained and what it reached."""
+    """The record that is shipped with a network: how it was trained, and its accuracy."""
     return json.loads(weights_file(name).with_suffix(".json").read_text())

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from visprior.errors import UserError, choice
+from visprior.errors import UserError, choice, number, whole_number
 from visprior.net.descriptor import Descriptor
-from visprior.net.sift.histograms import EPSILON, SIDE, DenseSift, root, whole_pixels
+from visprior.net.sift.features import EPSILON, SIDE, DsiftFeatures, root
 
 _PAPER_EPSILON = 1e-6  # inside the root
 _PAPER_SIGMA = 1.5  # of the paper's window, in bins
@@ -25,7 +25,8 @@ class Dsift(Descriptor):
         arctangent: polynomial | exact; None: polynomial for vlfeat, exact for paper.
         size, mean: see Descriptor.
 
-    Errors: UserError for a value out of range, or one of VLFeat's options with variant=paper.
+    Raises:
+        UserError: a value is out of range, or it is one of VLFeat's options with variant=paper.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Dsift(Descriptor):
                     raise UserError(
                         f"net.{key}={value} needs net.variant=vlfeat; paper has its own"
                     )
-            module: DenseSift = PaperDsift(bin, arctangent or "exact")
+            module: DsiftFeatures = PaperDsift(bin, arctangent or "exact")
         else:
             module = VlfeatDsift(
                 bin,
@@ -61,7 +62,7 @@ class Dsift(Descriptor):
         super().__init__("dsift", module, module.step, module.field, module.offset, size, mean=mean)
 
 
-class VlfeatDsift(DenseSift):
+class VlfeatDsift(DsiftFeatures):
     """VLFeat's vl_dsift (Vedaldi & Fulkerson 2010), to rounding.
 
     Half central differences, one-sided ones on the image's border; triangles of 2 bin - 1 pixels
@@ -92,9 +93,8 @@ class VlfeatDsift(DenseSift):
     ) -> None:
         super().__init__(bin, arctangent)
         choice("net.window", window, WINDOWS)
-        whole_pixels("net.step", step)
-        if window_size <= 0:
-            raise UserError(f"net.window_size must be > 0 bins, got {window_size:g}")
+        whole_number("net.step", step, least=1)
+        number("net.window_size", window_size, above=0)
         whole = all(isinstance(b, int) and b >= 0 for b in bounds or ())
         if bounds and (len(bounds) != 4 or not whole):
             raise UserError(f"net.bounds must be [left, top, right, bottom] >= 0, got {bounds}")
@@ -126,7 +126,7 @@ class VlfeatDsift(DenseSift):
         return v / (root(v.square().sum(1, keepdim=True)) + EPSILON)
 
 
-class PaperDsift(DenseSift):
+class PaperDsift(DsiftFeatures):
     """The paper's dense SIFT as a network (Mahendran & Vedaldi 2016, section 4.1, their program).
 
     Half central differences of the inner pixels only; cells of 2 bin pixels every bin pixels, so
@@ -142,8 +142,8 @@ class PaperDsift(DenseSift):
     def __init__(self, bin: int = 8, arctangent: str = "exact") -> None:
         super().__init__(bin, arctangent)
         self.step, self.field, self.offset = _PAPER_STEP * bin, 5 * bin + 2, (5 * bin + 1) / 2
-        t = torch.arange(2.0 * bin, dtype=torch.float64)
-        triangle = 1 - (t - bin + 0.5).abs() / bin
+        taps = torch.arange(2.0 * bin, dtype=torch.float64)
+        triangle = 1 - (taps - bin + 0.5).abs() / bin
         middle = torch.arange(SIDE, dtype=torch.float64) - (SIDE - 1) / 2
         weight = (-(middle**2) / (2 * _PAPER_SIGMA**2)).exp()
         self.register_buffer("taps", triangle[None], persistent=False)

@@ -1,4 +1,4 @@
-"""What all variants of dense SIFT share: votes for orientations, pooled into frames of bins."""
+"""The features of dense SIFT, what all its variants share: votes, pooled into frames of bins."""
 
 import math
 from abc import abstractmethod
@@ -6,7 +6,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from visprior.errors import UserError, choice
+from visprior.errors import choice, whole_number
 
 SIDE = 4  # bins along each axis of a frame
 ORIENTATIONS = 8  # 0 points right, y downwards
@@ -14,7 +14,7 @@ ARCTANGENTS = ("polynomial", "exact")
 EPSILON = torch.finfo(torch.float32).eps  # VLFeat's, whatever the precision here
 
 
-class DenseSift(nn.Module):
+class DsiftFeatures(nn.Module):
     """(B, 1, H, W) grey levels -> (B, 128, H', W'), a frame per cell.
 
     Gradients vote for the two nearest orientations, votes are pooled bilinearly into bins, a frame
@@ -33,12 +33,12 @@ class DenseSift(nn.Module):
     def __init__(self, bin: int, arctangent: str) -> None:
         super().__init__()
         choice("net.arctangent", arctangent, ARCTANGENTS)
-        whole_pixels("net.bin", bin)
+        whole_number("net.bin", bin, least=1)
         self.bin, self.arctangent = bin, arctangent
 
     @abstractmethod
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Along x and along y, (B, 1, h, w) each."""
+        """The image's gradients along x and along y, (B, 1, h, w) each."""
 
     @abstractmethod
     def grid(self, pixels: int, axis: int) -> tuple[int, int]:
@@ -49,7 +49,7 @@ class DenseSift(nn.Module):
         """The descriptors of the pooled histograms, (B, 128, H', W')."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The descriptors; none where not one frame fits."""
+        """The descriptors, (B, 128, H', W'); H' or W' is 0 where not one frame fits."""
         maps = self._votes(*self.gradient(x))
         (top, down), (left, across) = (self.grid(maps.shape[axis], axis) for axis in (-2, -1))
         pooled = maps @ self._matrix(maps, left, across, maps.shape[-1]).T
@@ -98,21 +98,15 @@ class DenseSift(nn.Module):
         return matrix
 
     def _votes(self, gx: Tensor, gy: Tensor) -> Tensor:
-        """(B, 8, h, w): the gradient's norm, shared by the two orientations beside its own."""
+        """(B, 8, h, w): the gradient's norm, shared by the two nearest orientations."""
         n = root(gx.square() + gy.square())
         angle = polynomial_angle(gx, gy) if self.arctangent == "polynomial" else exact_angle(gx, gy)
-        t = angle * (ORIENTATIONS / (2 * math.pi))
-        lower = t.detach().floor()
-        upper = n * (t - lower)
+        position = angle * (ORIENTATIONS / (2 * math.pi))
+        lower = position.detach().floor()
+        upper = n * (position - lower)
         k = lower.long() % ORIENTATIONS
         maps = n.new_zeros(n.shape[0], ORIENTATIONS, *n.shape[-2:])
         return maps.scatter(1, k, n - upper).scatter(1, (k + 1) % ORIENTATIONS, upper)
-
-
-def whole_pixels(key: str, value: int) -> None:
-    """Errors: UserError unless it is a whole number of pixels, one or more."""
-    if not isinstance(value, int) or value < 1:
-        raise UserError(f"{key} must be a whole number >= 1, in pixels, got {value}")
 
 
 def polynomial_angle(x: Tensor, y: Tensor) -> Tensor:

@@ -73,7 +73,7 @@ def _factors(u: Tensor) -> Tensor:
 
 
 def _blocks(energy: Tensor) -> Tensor:
-    """Sums of 2 x 2 neighbours."""
+    """Sums over blocks of 2 x 2 cells."""
     rows = energy[..., :-1, :] + energy[..., 1:, :]
     return rows[..., :-1] + rows[..., 1:]
 
