@@ -30,10 +30,11 @@ test: setup ## Run the test suite (a few minutes on two cores)
 test-all: setup ## Run the slow tests too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-check: setup ## Lint, formatting and types
+check: setup ## Lint, formatting, types, and that imports go one way
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright --level error
+	$(BIN)/python -m pytest tests/test_imports.py
 
 format: setup ## Format the code
 	$(BIN)/ruff check --fix .

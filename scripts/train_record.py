@@ -1,11 +1,9 @@
 """What is on record of a trained network: its weights, and a JSON of how and how good."""
 
-from __future__ import annotations
-
 import platform
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,10 +13,19 @@ from train_images import perturb
 
 import visprior
 from visprior.files.whole import write_bytes, write_json
-from visprior.net.shapes.shapes_net import weights_file
+from visprior.net.shapes.shapes_net import ShapesNet, weights_file
 
-if TYPE_CHECKING:
-    from train_shapes import Training
+
+class Trained(Protocol):
+    """What is asked of a training that has ended (see train_shapes.Training)."""
+
+    name: str
+    recipe: Any
+    device: str
+    seed: int
+    seconds: float
+    net: ShapesNet
+    model: nn.Module
 
 
 def predict(model: nn.Module, x: Tensor, device: str) -> Tensor:
@@ -54,7 +61,7 @@ def rows_of_classifier(model: nn.Module, unseen: int | None) -> dict[str, float]
     return found
 
 
-def attacked(training: Training, x: Tensor, y: Tensor) -> dict[str, float]:
+def attacked(training: Trained, x: Tensor, y: Tensor) -> dict[str, float]:
     """Accuracy under five steps of ascent within L2 balls of these radii ([0, 1] scale)."""
     model, device, found = training.model.eval(), training.device, {}
     for radius in (0.5, 1.0, 2.0):
@@ -74,7 +81,7 @@ def round_to_half(module: nn.Module) -> None:
 
 
 def write_files(
-    training: Training, shown: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]
+    training: Trained, shown: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]
 ) -> None:
     """Weights in half precision, unless that moves the accuracy by more than 0.1 %."""
     model, device, unseen = training.model, training.device, training.recipe.unseen
