@@ -25,7 +25,7 @@ class Trained(Protocol):
     seed: int
     seconds: float
     net: ShapesNet
-    model: nn.Module
+    model: Any
 
 
 def predict(model: nn.Module, x: Tensor, device: str) -> Tensor:

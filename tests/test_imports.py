@@ -58,9 +58,9 @@ def back_edges(files: list[Path]) -> list[str]:
         for name in imported(path):
             package, _, rest = name.partition(".")
             other = rest.split(".")[0]
-            if package == "visprior" and other not in (room, "__version__"):
-                if LEVEL[other] >= LEVEL[room]:
-                    found.append(f"{'/'.join(parts)} imports {other}")
+            foreign = package == "visprior" and other not in (room, "__version__")
+            if foreign and LEVEL[other] >= LEVEL[room]:
+                found.append(f"{'/'.join(parts)} imports {other}")
     return found
 
 

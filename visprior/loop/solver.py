@@ -54,11 +54,11 @@ class Solver:
         self.problem = problem
         self.lost = 0.0
         z = self._start()
-        silent = without_gradient(problem, z)
-        flat = without_gradient(problem, z, redirected=True) if any(silent) else silent
+        stuck = without_gradient(problem, z)
+        flat = without_gradient(problem, z, redirected=True) if any(stuck) else stuck
         self.flat = flat
-        self.dead = [s and not f for s, f in zip(silent, flat, strict=True)]
-        self.gradient = Gradient(problem, Rescue(problem.features, silent))
+        self.dead = [s and not f for s, f in zip(stuck, flat, strict=True)]
+        self.gradient = Gradient(problem, Rescue(problem.features, stuck))
         none = torch.full((problem.batch,), -1, dtype=torch.long, device=z.device)
         alive = torch.ones(problem.batch, dtype=torch.bool, device=z.device)
         self.first = Moment(0, z, z, alive, none, none, problem.optimizer.init(z), ())
