@@ -12,11 +12,10 @@ from dataclasses import replace
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from visprior.hyper import Progress, per_image
-from visprior.loop.canvas import on_canvas
+from visprior.loop.canvas import fitted, on_canvas, resized
 from visprior.loop.gradient import Gradient, window, without_gradient
 from visprior.loop.problem import Moment, Problem, Solution, Start
 from visprior.loop.rescue import Rescue
@@ -155,7 +154,7 @@ class Solver:
         ratio = stage.scale / p.stages[stage.index - 1].scale
         with torch.no_grad():
             z, good = (
-                p.param.encode(_fitted(p.param.decode(v), p.canvas(stage), ratio, p.fill))
+                p.param.encode(fitted(p.param.decode(v), p.canvas(stage), ratio, p.fill))
                 for v in (m.z, m.good)
             )
             return replace(m, z=z, good=good, optimizer=p.optimizer.init(z))
@@ -178,7 +177,7 @@ class Solver:
             failures.setdefault(b, f"the image was not finite after step {m.step - 1}")
         history = torch.stack(m.history) if m.history else z.new_zeros(0, len(p.terms), p.batch)
         return Solution(
-            x=_resized(picture, p.size) if octave else picture,
+            x=resized(picture, p.size) if octave else picture,
             canvas=picture if octave else None,
             crop=on_canvas(picture, p.size, p.fill) if octave else None,
             terms=p.terms,
@@ -220,18 +219,3 @@ def _frozen(m: Moment, g: Tensor, terms: Tensor) -> Moment:
         alive=m.alive & ok,
         history=(*m.history, terms),
     )
-
-
-def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Images as a network would be given them: resized like a photograph."""
-    return F.interpolate(x, size=size, mode="bicubic", antialias=True, align_corners=False)
-
-
-def _fitted(x: Tensor, canvas: tuple[int, int], ratio: float, fill: list[float]) -> Tensor:
-    """Resampled by a ratio (bicubic), then cropped or padded to a canvas around the centre."""
-    if ratio != 1:
-        size = [round(n * ratio) for n in x.shape[-2:]]
-        if ratio > 1:  # an octave fills its canvas: rounding must not leave it a line of margin
-            size = [max(n, side) for n, side in zip(size, canvas, strict=True)]
-        x = F.interpolate(x, size=size, mode="bicubic", align_corners=False)
-    return on_canvas(x, canvas, fill)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from visprior.files.whole import write_json
@@ -33,12 +34,10 @@ def write_images(
         files = {"file": f"preimage{tail}.png"}
         save_png(folder / files["file"], array)
         if batch.pictures is not None:
-            drawing = batch.drawings[b] if batch.drawings else None
+            files["comparison"] = f"comparison{tail}.png"
             row = image.row()
             said = with_note(caption(row, "\n") if len(images) > 1 else "", row)
-            target = batch.pictures[b].float()
-            files["comparison"] = f"comparison{tail}.png"
-            panels = comparison(target, x[b], stretch, drawing, said)
+            panels = _comparison(batch, b, x[b], stretch, said)
             save_png(folder / files["comparison"], panels)
         if batch.drawings:
             files["glyph"] = f"glyph{tail}.png"
@@ -54,6 +53,13 @@ def write_images(
             files["target"] = _target(folder, batch.pictures[b], batch.originals, b)
         found.append(image.measured(measured).filed(files))
     return found
+
+
+def _comparison(batch: Batch, b: int, x: Tensor, stretch: bool, said: str) -> np.ndarray:
+    """The photograph of image b, the drawing of its features, the pre-image, the differences."""
+    assert batch.pictures is not None
+    drawing = batch.drawings[b] if batch.drawings else None
+    return comparison(batch.pictures[b].float(), x, stretch, drawing, said)
 
 
 def _octave(

@@ -1,6 +1,5 @@
 """What a task is given: the settings of a job, its network, its pictures, its device."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,14 +13,13 @@ from torch import Tensor
 from visprior.config.build import build
 from visprior.config.files import chosen_by
 from visprior.errors import UserError, choice
-from visprior.metric.base import Metric, Subject
 from visprior.net.names import NoLayer
 from visprior.net.representation import RANDOM, Cut, Layer, Representation
-from visprior.record.images import Batch
 from visprior.record.run_file import Notes
 from visprior.record.watch import Bar
 from visprior.render.picture import as_saved
 from visprior.schedule.schedule import PRECISIONS, Schedule
+from visprior.task.device import device_named
 from visprior.task.inputs import Inputs
 
 
@@ -206,19 +204,6 @@ class Job:
         """Stages and step sizes."""
         return build(self.cfg.schedule, self.cfg.trust)
 
-    def metrics(self, batch: Batch) -> list[Metric]:
-        """What is measured in this task, prepared for the images of a batch."""
-        subject = Subject(
-            self.net, self.names["net"], self.size, self.device, self.dtype,
-            self.micro_batch(len(batch.seeds)), batch.pictures, batch.originals, batch.classes,
-            self.notes.warn, self.cfg.trust,
-        )  # fmt: skip
-        every = self.parts("metric").values()
-        metrics = [metric for metric in every if not metric.tasks or self.task in metric.tasks]
-        for metric in metrics:
-            metric.prepare(subject)
-        return metrics
-
     def parts(self, group: str) -> dict[str, Any]:
         """The chosen members of a group, without those that were set to null or false."""
         chosen = {str(name): node for name, node in self.cfg[group].items() if node}
@@ -227,24 +212,6 @@ class Job:
                 ways = f"it is there by default; {group}.{name}=null leaves it out"
                 raise UserError(f"{group}.{name}={node} is no {group}: {ways}")
         return {name: build(node, self.cfg.trust) for name, node in chosen.items()}
-
-
-def device_named(name: str) -> torch.device:
-    """The device that auto, cpu, cuda or cuda:N means.
-
-    Raises:
-        UserError: another name, or a CUDA device that is not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        raise UserError(f"device={name} is not known; allowed: auto, cpu, cuda, cuda:N")
-    if name.startswith("cuda"):
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if int(name.partition(":")[2] or 0) >= count:
-            seen = f"only {count} CUDA devices are" if count else "no CUDA device is"
-            raise UserError(f"device={name} was asked for, but {seen} visible")
-    return torch.device(name)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from visprior.loop.gradient import measure
 from visprior.loop.problem import Problem, Solution
+from visprior.metric.base import Metric, Subject
 from visprior.net.representation import RANDOM
 from visprior.record.images import Batch, ImageResult
 from visprior.task.job import Job
@@ -32,7 +33,7 @@ class Measures:
     def __init__(self, job: Job, batch: Batch) -> None:
         self.job = job
         self.batch = batch
-        self.metrics = job.metrics(batch)
+        self.metrics = _metrics(job, batch)
 
     def of(self, problem: Problem) -> Callable[[Solution], list[ImageResult]]:
         """What measures the solution of a problem."""
@@ -87,6 +88,28 @@ class Measures:
         pairs = zip(self.batch.labels, main.saved.tolist(), main.unclipped.tolist(), strict=True)
         if line := what_is_lost(name, list(pairs), how):
             self.job.notes.warn(line)
+
+
+def _metrics(job: Job, batch: Batch) -> list[Metric]:
+    """The metrics that are for this task, prepared for the images of a batch."""
+    subject = Subject(
+        net=job.net,
+        net_name=job.names["net"],
+        size=job.size,
+        device=job.device,
+        dtype=job.dtype,
+        images_at_once=job.micro_batch(len(batch.seeds)),
+        pictures=batch.pictures,
+        originals=batch.originals,
+        classes=batch.classes,
+        warn=job.notes.warn,
+        trust=job.cfg.trust,
+    )
+    every = job.parts("metric").values()
+    metrics = [metric for metric in every if not metric.tasks or job.task in metric.tasks]
+    for metric in metrics:
+        metric.prepare(subject)
+    return metrics
 
 
 def what_is_lost(name: str, pairs: list[tuple[str, float, float]], how: str) -> str:

@@ -15,6 +15,7 @@ from visprior.loop.start import KINDS
 from visprior.net.representation import Cut
 from visprior.record.images import Batch
 from visprior.regularizer.base import Regularizer, Scene, acts, hypers
+from visprior.schedule.schedule import Stage
 from visprior.task.job import Job
 
 
@@ -50,9 +51,6 @@ def problem_for(
         UserError: parts that do not go together.
     """
     job.largest_batch = max(job.largest_batch, len(batch.seeds))
-    stages = job.schedule.stages(job.task)
-    if job.cfg.precision == "fp64" and any(stage.precision for stage in stages):
-        raise UserError("precision=fp64 runs every stage in fp64; take precision out of them")
     param = build(job.cfg.param, job.cfg.trust)
     param.prepare(job.net.channels)
     # What couples images only after the backward pass has the whole batch before it anyway.
@@ -61,7 +59,7 @@ def problem_for(
         features=cut,
         objective=objective,
         optimizer=build(job.cfg.optimizer, job.cfg.trust),
-        stages=stages,
+        stages=_stages(job),
         seeds=batch.seeds,
         size=job.size,
         fill=list(job.net.center),
@@ -74,6 +72,14 @@ def problem_for(
         device=job.device,
         whole=job.schedule.whole(job.task),
     )
+
+
+def _stages(job: Job) -> list[Stage]:
+    """The stages of the job's task."""
+    stages = job.schedule.stages(job.task)
+    if job.cfg.precision == "fp64" and any(stage.precision for stage in stages):
+        raise UserError("precision=fp64 runs every stage in fp64; take precision out of them")
+    return stages
 
 
 def _start(job: Job, start: str, batch: Batch) -> str | Tensor:

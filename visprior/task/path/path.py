@@ -8,19 +8,18 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from visprior.errors import UserError, choice
+from visprior.errors import UserError, choice, number, whole_number
 from visprior.objective.direction import axis_of, chosen_channels, place_of
 from visprior.objective.term import SCORES, one_hot
 from visprior.regularizer.band import Band
 from visprior.task.job import Job
 from visprior.task.keys import CLASSES, LOOP, kernel_keys
+from visprior.task.path.given import Start
 from visprior.task.path.link import LinkSearch
 from visprior.task.path.plan import Feature, check_spring, pass_stages
 from visprior.task.path.result import findings_of, write_path
-from visprior.task.path.starts import Made, Start, batches_of, make_starts, plan_starts
+from visprior.task.path.starts import Made, batches_of, make_starts, plan_starts
 from visprior.task.preimages import Done, Findings, Part, Parts
-
-PASSES = [0, 1, 2]
 
 
 class PreimagePath:
@@ -65,24 +64,15 @@ class PreimagePath:
     ) -> None:
         if not isinstance(band, Band):
             raise UserError(f"task.band must be a band, got {type(band).__name__}")
-        for name, value, least in (("pivots", pivots, 1), ("insert", insert, 0)):
-            if not isinstance(value, int) or value < least:
-                raise UserError(f"task.{name} must be a whole number >= {least}, got {value}")
-        if start_steps is not None and (not isinstance(start_steps, int) or start_steps < 1):
-            raise UserError(f"task.start_steps must be null or a number >= 1, got {start_steps}")
-        if passes not in PASSES:
-            raise UserError(f"task.passes must be 0, 1 or 2, got {passes}")
-        limits: Any = drop or [0, 0]
-        whole = isinstance(limits, Sequence) and len(limits) == 2
-        if not whole or not all(isinstance(d, int | float) and d >= 0 for d in limits):
-            raise UserError(f"task.drop must be two numbers >= 0, got {drop}")
-        if not isinstance(C, int | float) or not C > 0:
-            raise UserError(f"task.C must be a number > 0, got {C}")
-        self.C = float(C)
-        self.diversity = diversity
-        self.band, self.starts, self.start_steps = band, starts, start_steps
-        self.pivots, self.insert, self.passes = pivots, insert, passes
-        self.drop = float(limits[0]), float(limits[1])
+        self.band, self.starts, self.diversity = band, starts, diversity
+        self.pivots = whole_number("task.pivots", pivots, 1)
+        self.insert = whole_number("task.insert", insert, 0)
+        self.start_steps = start_steps
+        if start_steps is not None:
+            self.start_steps = whole_number("task.start_steps", start_steps, 1, other="null")
+        self.passes = whole_number("task.passes", passes, 0, 2)
+        self.drop = _two_numbers(drop or [0, 0])
+        self.C = number("task.C", C, above=0)
         self.relative = list(relative or [])
         self.where, self.score = where, choice("task.score", score, SCORES)
         if self.relative and score == "log_probability":
@@ -163,3 +153,10 @@ class PreimagePath:
                 "show. Another channel, or other task.starts"
             )
         return ends
+
+
+def _two_numbers(drop: Any) -> tuple[float, float]:
+    two = isinstance(drop, Sequence) and len(drop) == 2
+    if not two or not all(isinstance(d, int | float) and d >= 0 for d in drop):
+        raise UserError(f"task.drop must be two numbers >= 0, got {drop}")
+    return float(drop[0]), float(drop[1])

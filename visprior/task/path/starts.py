@@ -10,31 +10,21 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor
-from torch.nn import functional
 
 from visprior.config.build import build
 from visprior.config.compose import recipe_parts
 from visprior.config.files import names_in
 from visprior.config.schema import config_dir
-from visprior.data.picture import find_pictures, load_picture, unique_label
+from visprior.data.picture import unique_label
 from visprior.errors import RunFailed, UserError, did_you_mean
-from visprior.files.tensors import load_state
-from visprior.files.whole import read_json
 from visprior.task.book.book import chapters
 from visprior.task.job import Job
+from visprior.task.path.given import Start, given_starts
 from visprior.task.preimages import Done, Part, Preimages
 
 log = logging.getLogger("visprior")
 
 _FACETS = re.compile(r"diversity:(\d+)(?::(\w+))?")
-
-
-@dataclass
-class Start:
-    """One image (C, H, W) in grey levels and what it is called."""
-
-    name: str
-    x: Tensor
 
 
 @dataclass
@@ -75,7 +65,7 @@ def plan_starts(
         elif spec in known:
             plan.append(_made(str(spec), str(spec), 1, steps, task, known))
         else:
-            plan.append(_read(job, str(spec), known))
+            plan.append(given_starts(job, str(spec), known))
     count = sum(one.count if isinstance(one, Made) else len(one) for one in plan)
     if count < 2:
         raise UserError(
@@ -103,66 +93,6 @@ def _diversity() -> dict[str, Any]:
     """The regularizer as its file has it."""
     node: Any = OmegaConf.load(Path(config_dir()) / "regularizer" / "diversity.yaml").diversity
     return dict(node)
-
-
-def _read(job: Job, spec: str, known: list[str]) -> list[Start]:
-    """The images of a finished run, or pictures, at the run's size."""
-    folder = Path(spec).expanduser()
-    if (folder / "run.json").is_file():
-        return _of_run(job, folder)
-    try:
-        found = find_pictures(spec)
-    except UserError as error:
-        near = did_you_mean(spec, known)
-        if "did you mean" in near or not re.search(r"[/.*]", spec):
-            raise UserError(
-                f"task.starts: '{spec}' is no recipe, picture or folder of a run{near}"
-            ) from error
-        raise UserError(f"task.starts: {error}") from error
-    # The pictures of runs are all called preimage; their folders tell them apart.
-    names = [path.parent.name if path.stem.startswith("preimage") else n for n, path in found]
-    pictures = [load_picture(path, job.size, job.net.channels)[0] for _, path in found]
-    return [Start(name, x) for name, x in zip(names, pictures, strict=True)]
-
-
-def _of_run(job: Job, folder: Path) -> list[Start]:
-    """The pre-images that a run has left: as they were where it kept them, else its pictures.
-
-    Those of another size are resized, with a warning: they may no longer be pre-images then.
-    """
-    run = read_json(folder / "run.json")
-    if run.get("status") != "finished":
-        raise UserError(f"task.starts: the run in '{folder}' is {run.get('status')}, not finished")
-    net = (run.get("parts") or {}).get("net")
-    own = job.names["net"]
-    if net != own:
-        raise UserError(f"task.starts: '{folder}' was made with net={net}, this run has net={own}")
-    if run.get("task") == "path":
-        raise UserError(
-            f"task.starts: the run in '{folder}' is a path, not pre-images; take what it starts "
-            "from (the runs in its folder starts)"
-        )
-    rows = read_json(folder / "metrics.json")["images"]
-    files = [(str(row["label"]), folder / str(row["file"])) for row in rows if row.get("file")]
-    names = [folder.resolve().name] if len(files) == 1 else [name for name, _ in files]
-    kept = folder / "preimages.safetensors"
-    if kept.is_file():
-        x = load_state(kept)[0]["x"]
-    else:
-        x = torch.cat([load_picture(path, None, job.net.channels) for _, path in files])
-    return [Start(name, one) for name, one in zip(names, _resized(job, x, folder), strict=True)]
-
-
-def _resized(job: Job, x: Tensor, folder: Path) -> Tensor:
-    """The images of a run (n, C, H, W) at this run's size."""
-    height, width = x.shape[-2:]
-    if (height, width) == job.size:
-        return x
-    job.notes.warn(
-        f"task.starts: the pre-images of '{folder}' are {height} x {width}; they are resized to "
-        f"{job.size[0]} x {job.size[1]} (size=[{height},{width}] keeps them)"
-    )
-    return functional.interpolate(x, job.size, mode="bicubic", antialias=True, align_corners=False)
 
 
 def make_starts(
