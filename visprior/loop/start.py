@@ -9,8 +9,6 @@ from visprior.errors import choice
 from visprior.loop.canvas import on_canvas
 from visprior.streams import gaussian_noise, uniform_noise
 
-KINDS = ["noise", "mean", "image", "natural_norm", "sigmoid_noise", "param"]
-
 
 def noise(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -> Tensor:
     """Uniform noise of about +-51 grey levels around the mean colour, (B, C, H, W) float64.
@@ -34,27 +32,38 @@ def natural_norm(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -
     return draws / length * norm + draws.new_tensor(mean)[:, None, None]
 
 
-def sigmoid_noise(seeds: list[int], canvas: tuple[int, int], channels: int) -> Tensor:
+def sigmoid_noise(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -> Tensor:
     """255 sigmoid(n), n ~ N(0, 1) per value: 2 sigmoid(n) - 1 in [-1, 1] (Schürmeyer 2020)."""
-    return 255 * torch.sigmoid(gaussian_noise(seeds, (channels, *canvas)))
+    return 255 * torch.sigmoid(gaussian_noise(seeds, (len(mean), *canvas)))
+
+
+def flat(seeds: list[int], canvas: tuple[int, int], mean: list[float]) -> Tensor:
+    """The mean colour everywhere."""
+    colour = torch.tensor(mean, dtype=torch.float64)[:, None, None]
+    return colour.expand(len(seeds), len(mean), *canvas).clone()
+
+
+_MADE = {
+    "noise": noise,
+    "mean": flat,
+    "natural_norm": natural_norm,
+    "sigmoid_noise": sigmoid_noise,
+}
+# Those, the job's picture, and the parametrization's own.
+KINDS = [*_MADE, "image", "param"]
 
 
 def start_image(
     start: str | Tensor, seeds: list[int], canvas: tuple[int, int], mean: list[float]
 ) -> Tensor:
-    """(B, C, H, W) float64 on a canvas: noise, natural_norm, sigmoid_noise, mean, or images.
+    """(B, C, H, W) float64 on a canvas, by the kind of start, or from images.
 
-    Images (B, C, h, w) lie in the middle of the canvas, their margin in the mean colour
-    (M&V 2016, code).
+    mean: the mean colour, a grey level per channel. Images (B, C, h, w) lie in the middle of the
+    canvas, their margin in the mean colour (M&V 2016, code).
+
+    Raises:
+        UserError: there is no such kind.
     """
     if isinstance(start, Tensor):
         return on_canvas(start.double(), canvas, mean)
-    if start == "noise":
-        return noise(seeds, canvas, mean)
-    if start == "natural_norm":
-        return natural_norm(seeds, canvas, mean)
-    if start == "sigmoid_noise":
-        return sigmoid_noise(seeds, canvas, len(mean))
-    choice("start", start, ["noise", "natural_norm", "sigmoid_noise", "mean"])
-    flat = torch.tensor(mean, dtype=torch.float64)[:, None, None]
-    return flat.expand(len(seeds), len(mean), *canvas).clone()
+    return _MADE[choice("start", start, _MADE)](seeds, canvas, mean)
