@@ -73,7 +73,7 @@ BEFORE_THE_FIRST_STEP = [
     ("schedule.steps=0", "schedule.steps must be a whole number >= 1, got 0"),
     ("schedule.stages=3", "schedule: 'int' object is not iterable"),
     ("record.snapshots=[999]", "record.snapshots: 999 is not among the 350 steps"),
-    ("record.every=0", "record.every must be >= 1, got 0"),
+    ("record.every=0", "record.every must be a whole number >= 1, got 0"),
     ("record.save_seconds=-1", "record.save_seconds must be >= 0, got -1"),
     ("image=astronut", "image=astronut is neither a built-in photograph nor a file; did you mean"),
     ("image=missing.png", "image=missing.png is neither a built-in photograph nor a file"),

@@ -49,8 +49,8 @@ _MADE = {
     "natural_norm": natural_norm,
     "sigmoid_noise": sigmoid_noise,
 }
-# Those, the job's picture, and the parametrization's own.
-KINDS = [*_MADE, "image", "param"]
+# Those, the parametrization's own, and the picture of the job.
+KINDS = [*_MADE, "param", "image"]
 
 
 def start_image(

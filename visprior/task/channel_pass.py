@@ -25,7 +25,7 @@ from visprior.task.job import Job
 BATCH = 64  # pictures per forward pass on a GPU
 _COLOUR = ".colour"  # beside the layers of a saved state; no layer has this name
 
-Parts = dict[str, ChannelStatistics | ColourStatistics]
+Collected = dict[str, ChannelStatistics | ColourStatistics]
 
 
 class ChannelPass:
@@ -49,7 +49,7 @@ class ChannelPass:
             for name, layer in self.layers.items()
         }
         self.colour = ColourStatistics(job.net.channels)
-        self.parts: Parts = {**self.channels, _COLOUR: self.colour}
+        self.parts: Collected = {**self.channels, _COLOUR: self.colour}
         self.state = job.folder / "state.safetensors"
 
     def __call__(self) -> Statistics:
@@ -110,7 +110,7 @@ class ChannelPass:
             self.colour.add(loaded)
 
 
-def _tensors(parts: Parts) -> dict[str, Tensor]:
+def _tensors(parts: Collected) -> dict[str, Tensor]:
     return {f"{name}/{k}": t for name, part in parts.items() for k, t in part.state().items()}
 
 
@@ -133,7 +133,7 @@ def _save(path: Path, first: int, tensors: dict[str, Tensor], left_out: dict[str
     save_state(path, tensors, {"step": str(first), "left_out": json.dumps(left_out)})
 
 
-def _go_on(path: Path, parts: Parts, left_out: dict[str, str]) -> int:
+def _go_on(path: Path, parts: Collected, left_out: dict[str, str]) -> int:
     """Take up a saved state, if there is one; the number of pictures it has passed."""
     if not path.is_file():
         return 0
