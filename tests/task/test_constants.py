@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from visprior.config.build import build
 from visprior.loop.solver import Solver
@@ -91,3 +92,16 @@ def test_small_images_take_one_thread(go, tiny, monkeypatch, size, threads):
         assert seen == [threads] and torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_stage_may_have_its_own_optimizer(go):
+    """Plain descent, then a step of Adam without memory: all values move by its step size."""
+    descent = "{steps: 2, step_size: 1e-3, optimizer: gd}"
+    adam = "{steps: 1, step_size: 5, optimizer: {optimizer: adam, betas: [0, 0]}}"
+    keys = ["net=shapes_vgg", "layer=relu1_1", "size=32", "regularizer=[]", "optimizer=momentum"]
+    keys += ["schedule.per_pixel=false", "record.save_seconds=0", "metric.spectrum=false"]
+    z = []
+    for number, stages in enumerate((descent, f"{descent},{adam}")):
+        folder, _ = go("inversion", *keys, f"schedule.stages=[{stages}]", folder=str(number))
+        z.append(load_file(folder / "state.safetensors")["z"])
+    assert (z[1] - z[0]).abs().median() == pytest.approx(5, rel=1e-3)

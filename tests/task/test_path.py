@@ -351,7 +351,7 @@ BAD = [
     ("regularizer=[tv,jitter]", "regularizer=jitter changes the images"),
     ("regularizer=[clip]", "only what changes the gradient"),
     ("task.relative=[l1]", "task.relative=l1 is not known"),
-    ("task.passes=3", "task.passes must be 0, 1 or 2"),
+    ("task.passes=3", "task.passes must be a whole number from 0 to 2"),
     ("task.drop=3", "task.drop must be two numbers >= 0, got 3"),
     ("task.drop=[1,b]", "task.drop must be two numbers >= 0"),
     ("task.band.spring=stiff", "task.band.spring must be null or a number >= 0, got stiff"),

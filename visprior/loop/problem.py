@@ -127,6 +127,10 @@ class Problem:
         """The regularizers that act in a stage, in their order."""
         return {k: r for k, r in self.regularizers.items() if k not in stage.without}
 
+    def rule(self, stage: Stage) -> Optimizer:
+        """The update rule of a stage."""
+        return stage.optimizer or self.optimizer
+
     def canvas(self, stage: Stage) -> tuple[int, int]:
         """Height and width of the image in a stage: the network's input and the margins."""
         margin = self._margin(stage)

@@ -60,7 +60,7 @@ class Solver:
         self.gradient = Gradient(problem, Rescue(problem.features, stuck))
         none = torch.full((problem.batch,), -1, dtype=torch.long, device=z.device)
         alive = torch.ones(problem.batch, dtype=torch.bool, device=z.device)
-        self.first = Moment(0, z, z, alive, none, none, problem.optimizer.init(z), ())
+        self.first = Moment(0, z, z, alive, none, none, problem.rule(problem.stages[0]).init(z), ())
 
     def _start(self) -> Tensor:
         """The optimised variable before the first step."""
@@ -119,7 +119,7 @@ class Solver:
         energy = Energy(self.gradient, t)
         with torch.no_grad():
             size = self._step_size(stage, t, z)
-            new, state = p.optimizer.update(z, g, m.optimizer, size, t, energy)
+            new, state = p.rule(stage).update(z, g, m.optimizer, size, t, energy)
             for r in active.values():
                 new = r.after_update(new, values, phi, t)
             new = self._on_images(p.param.settle(new), z, t, stage)
@@ -157,7 +157,7 @@ class Solver:
                 p.param.encode(fitted(p.param.decode(v), p.canvas(stage), ratio, p.fill))
                 for v in (m.z, m.good)
             )
-            return replace(m, z=z, good=good, optimizer=p.optimizer.init(z))
+            return replace(m, z=z, good=good, optimizer=p.rule(stage).init(z))
 
     def solution(self, m: Moment) -> Solution:
         """The images so far, without margins, and what there is to say of them."""

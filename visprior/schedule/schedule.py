@@ -8,7 +8,7 @@ from visprior.hyper import Hyper
 
 PRECISIONS = ["fp32", "fp64", "bf16"]
 _STAGE_PRECISIONS = ["fp32", "bf16"]  # of the forward pass; the image keeps the run's
-_KEYS = ["steps", "step_size", "scale", "without", "tasks", "precision"]
+_KEYS = ["steps", "step_size", "scale", "without", "tasks", "precision", "optimizer"]
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,15 @@ class Stage:
     scale: float = 1.0  # of the octave, relative to the network's input
     without: tuple[str, ...] = field(default=())  # regularizers that rest in this stage
     precision: str | None = None  # None: that of the run
+    optimizer: Any = None  # its own update rule, or what names one; None: that of the run
 
 
 class Schedule:
     """The stages of a run, from its YAML file.
 
     Args:
-        stages: a list of {steps, step_size, scale: 1, without: [], tasks: null, precision: null};
-            `tasks` keeps a stage for the tasks named; see Stage for the others.
+        stages: a list of {steps, step_size, scale: 1, without: [], tasks: null, precision: null,
+            optimizer: null}; `tasks` keeps a stage for the tasks named; see Stage for the others.
         steps: of all stages together; they are shortened in proportion.
         per_pixel: multiply the step size by the area of the network's input (the program of
             Mahendran & Vedaldi 2016).
@@ -91,7 +92,8 @@ class Schedule:
         if not self.octaves:
             specs = [{**specs[0], "steps": sum(s["steps"] for s in specs), "scale": 1.0}]
         counts = _shorten([s["steps"] for s in specs], self.steps)
-        stages, scale = [], 1.0
+        stages: list[Stage] = []
+        scale = 1.0
         for i, (spec, count) in enumerate(zip(specs, counts, strict=True)):
             own = float(spec.get("scale", 1.0))
             scale = scale * own if self.cumulative else own
@@ -104,6 +106,7 @@ class Schedule:
                         scale=scale,
                         without=tuple(spec.get("without") or ()),
                         precision=spec.get("precision"),
+                        optimizer=spec.get("optimizer"),
                     )
                 )
         return stages

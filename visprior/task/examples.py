@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from visprior.data.source import Pictures, Sample, open_data
-from visprior.errors import UserError, choice
+from visprior.errors import UserError, choice, whole_number
 from visprior.meter import Meter
 from visprior.metric.channels import ChannelTable
 from visprior.metric.statistics_file import NAME, Statistics, load_statistics, save_statistics
@@ -44,11 +44,9 @@ class Examples:
     def __init__(
         self, k: int = 9, statistics: str | None = None, count: int = 8, show: str = "boxed"
     ) -> None:
-        if k < 1 or count < 1:
-            raise UserError(f"task.k and task.count must be >= 1, got {k} and {count}")
-        self.k = k
+        self.k = whole_number("task.k", k, 1)
         self.statistics = statistics
-        self.count = count
+        self.count = whole_number("task.count", count, 1)
         self.show = choice("task.show", show, SHOWS)
 
     def uses(self, cfg: DictConfig) -> set[str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from visprior.config.build import build
 from visprior.config.files import chosen_by
-from visprior.errors import UserError, choice
+from visprior.errors import UserError, choice, whole_number
 from visprior.net.names import NoLayer
 from visprior.net.representation import RANDOM, Cut, Layer, Representation
 from visprior.record.run_file import Notes
@@ -158,11 +158,8 @@ class Job:
     @cached_property
     def seeds(self) -> list[int]:
         """seed, seed + 1, ... as many as `seeds`."""
-        if self.cfg.seeds < 1:
-            raise UserError(f"seeds must be >= 1, got {self.cfg.seeds}")
-        if self.cfg.seed < 0:
-            raise UserError(f"seed must be >= 0, got {self.cfg.seed}")
-        return list(range(self.cfg.seed, self.cfg.seed + self.cfg.seeds))
+        count, first = whole_number("seeds", self.cfg.seeds, 1), whole_number("seed", self.cfg.seed)
+        return list(range(first, first + count))
 
     @property
     def inputs(self) -> Inputs:
@@ -181,9 +178,7 @@ class Job:
         """Images per forward pass: all on a GPU; on a CPU about one of 224 x 224 px."""
         asked = self.cfg.micro_batch
         if asked != "auto":
-            if not isinstance(asked, int) or asked < 1:
-                raise UserError(f"micro_batch must be auto or a number >= 1, got {asked}")
-            return asked
+            return whole_number("micro_batch", asked, 1, other="auto")
         if coupled or self.device.type == "cuda":
             return batch
         return max(1, 224 * 224 // (self.size[0] * self.size[1]))

@@ -7,7 +7,7 @@ import torch
 from omegaconf import DictConfig, ListConfig
 from torch import Tensor
 
-from visprior.errors import UserError, choice
+from visprior.errors import UserError, choice, whole_number
 from visprior.loop.problem import Solution
 from visprior.net.representation import Layer
 from visprior.objective.data_terms import Activation
@@ -74,13 +74,11 @@ class Maximization:
         self.terms = terms
         self.filters = filters
         self.batch = batch
-        self.examples = examples
+        self.examples = whole_number("task.examples", examples)
         self.videos = videos
         self.scale = choice("task.scale", scale, ["paper", "none"])
         if self.where == "mosaic" and scale == "none":
             raise UserError("task.scale=none leaves the filters of a mosaic incomparable")
-        if not isinstance(examples, int) or examples < 0:
-            raise UserError(f"task.examples must be a whole number >= 0, got {examples}")
 
     instead: ClassVar = {
         "image": "task.start=image begins with it",

@@ -1,6 +1,7 @@
 """From the parts of a job to a problem for the loop."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from visprior.config.build import build
+from visprior.config.compose import part_of_group
 from visprior.errors import UserError
 from visprior.files.whole import read_json
 from visprior.loop.problem import Objective, Problem, Start
@@ -75,11 +77,18 @@ def problem_for(
 
 
 def _stages(job: Job) -> list[Stage]:
-    """The stages of the job's task."""
-    stages = job.schedule.stages(job.task)
+    """The stages of the job's task, each with its own optimizer where it names one."""
+    stages = [_with_optimizer(job, stage) for stage in job.schedule.stages(job.task)]
     if job.cfg.precision == "fp64" and any(stage.precision for stage in stages):
         raise UserError("precision=fp64 runs every stage in fp64; take precision out of them")
     return stages
+
+
+def _with_optimizer(job: Job, stage: Stage) -> Stage:
+    if stage.optimizer is None:
+        return stage
+    _, optimizer = part_of_group("optimizer", stage.optimizer, job.cfg.trust)
+    return replace(stage, optimizer=optimizer)
 
 
 def _start(job: Job, start: str, batch: Batch) -> str | Tensor:

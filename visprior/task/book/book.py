@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from omegaconf import ListConfig
 
 from visprior.config.schema import slug
-from visprior.errors import UserError
+from visprior.errors import UserError, whole_number
 from visprior.objective.direction import chosen_channels
 from visprior.record.images import ImageResult
 from visprior.render.book import write_front_page, write_layer_page
@@ -47,9 +47,7 @@ def chapters(job: Job, batch: int | str) -> list[Chapter]:
     """
     layers = list(job.cfg.layer) if isinstance(job.cfg.layer, ListConfig) else [job.cfg.layer]
     fits = max(1, PIXELS // (job.size[0] * job.size[1] * len(job.seeds)))
-    if batch != "auto" and (not isinstance(batch, int) or batch < 1):
-        raise UserError(f"task.batch must be auto or a number >= 1, got {batch}")
-    step = fits if batch == "auto" else int(batch)
+    step = fits if batch == "auto" else whole_number("task.batch", batch, 1, other="auto")
     found = []
     for name in dict.fromkeys(layers):
         one = job.with_keys({"layer": name})

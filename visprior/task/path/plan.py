@@ -86,4 +86,5 @@ def _spec(stage: Any) -> dict[str, Any]:
         "step_size": size.start if size.constant else ramp,
         "without": list(stage.without),
         "precision": stage.precision,
+        "optimizer": stage.optimizer,
     }
