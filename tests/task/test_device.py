@@ -1,4 +1,4 @@
-"""Every task on a pretended accelerator: no two devices are mixed, and no step makes the host wait."""
+"""Every task on a pretended accelerator: it mixes no devices and no step makes the host wait."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -74,7 +74,6 @@ TERMS = (
     "{layer: relu2_1, where: [2, 3], weight: 0.5}]"
 )
 LUCID = ["param=fourier", "regularizer=[transforms_lucid]", "optimizer=adam"]
-BLURRED = ["kernel.size=7", "regularizer=[tv,{}]"]
 MAXIMIZED = {  # what is maximized in how many steps
     "channels": (["channel=[3,5]"], 4),
     "a place": (["channel=3", "task.where=centre"], 4),
