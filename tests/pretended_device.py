@@ -109,6 +109,18 @@ def _run(f: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     return tree_map(landed, out)
 
 
+def _lists(args: Any) -> bool:
+    """Whether a tensor of the device is indexed by a list, which is copied to it each time."""
+    index = args[1] if isinstance(args[1], tuple) else (args[1],)
+    return isinstance(args[0], _OnDevice) and any(isinstance(i, list) for i in index)
+
+
+def _index_on_device(index: Any) -> Any:
+    if isinstance(index, tuple):
+        return tuple(_index_on_device(i) for i in index)
+    return _OnDevice(torch.tensor(index)) if isinstance(index, list) else index
+
+
 class _Factories(TorchDispatchMode):
     def __torch_dispatch__(self, f: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return _run(f, args, kwargs or {})
@@ -120,6 +132,9 @@ class _Literals(TorchFunctionMode):
         if f in (torch.tensor, torch.as_tensor) and _is(kwargs.get("device"), "gpu"):
             _waits.append(f.__name__)
             return _OnDevice(f(*args, **(kwargs | {"device": "cpu"})))
+        if f in (torch.Tensor.__getitem__, torch.Tensor.__setitem__) and _lists(args):
+            _waits.append("index by a list")
+            args = (args[0], _index_on_device(args[1]), *args[2:])
         if f is torch.Tensor.new_tensor and isinstance(args[0], _OnDevice):
             _waits.append("new_tensor")
             return _OnDevice(f(args[0].held, *args[1:], **kwargs))

@@ -171,12 +171,12 @@ def test_a_value_of_the_command_line_replaces_the_list_in_the_count_of_jobs():
 
 
 def test_smoke_runs_every_task_and_makes_its_report(tmp_path):
-    command = [sys.executable, "-m", "visprior.cli", "+experiment=smoke", "schedule.steps=2"]
+    command = [sys.executable, "-m", "visprior.cli", "+experiment=smoke"]
     command.append(f"hydra.sweep.dir={tmp_path / 'sweep'}")
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(config_dir()).parent)
     assert done.returncode == 0, done.stderr
     runs = [json.loads(p.read_text()) for p in sorted(tmp_path.glob("sweep/*/run.json"))]
-    assert [r["task"] for r in runs] == ["inversion", "maximization", "caricature"]
+    assert {r["task"] for r in runs} == {p.stem for p in Path(config_dir(), "task").glob("*.yaml")}
     assert {r["status"] for r in runs} == {"finished"}
     for name in ("sheet.png", "results.csv", "index.html"):
         assert (tmp_path / "sweep" / name).stat().st_size > 0

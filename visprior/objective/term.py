@@ -87,7 +87,14 @@ class Mosaic:
     Mahendran & Vedaldi 2016, section 6; layout of their program: row-major, `pitch` cells a square.
     """
 
-    def __init__(self, layer: str, channels: list[int], pitch: int, batch: int) -> None:
+    def __init__(
+        self,
+        layer: str,
+        channels: list[int],
+        pitch: int,
+        batch: int,
+        device: torch.device | None = None,
+    ) -> None:
         self.layer = layer
         self.channels = channels
         self.pitch = pitch
@@ -95,6 +102,9 @@ class Mosaic:
         self.weight = 1.0
         self.scales = torch.ones(len(channels))
         self.scale = torch.ones(batch)
+        # On the device once: an index of lists would be copied there in every step.
+        i, j = zip(*self.cells(), strict=True)
+        self._places = torch.tensor([self.channels, i, j]).to(device).unbind()
 
     def cells(self) -> list[tuple[int, int]]:
         """The row and column of each filter's cell."""
@@ -104,8 +114,8 @@ class Mosaic:
 
     def responses(self, phi: Tensor) -> Tensor:
         """(B, filters), each at its own cell."""
-        i, j = zip(*self.cells(), strict=True)
-        return phi[:, self.channels, list(i), list(j)]
+        channels, i, j = self._places
+        return phi[:, channels, i, j]
 
     def value(self, phi: Tensor, rows: slice = slice(None)) -> Tensor:
         """(B,), with each filter's own 1/Z."""

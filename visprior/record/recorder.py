@@ -83,8 +83,9 @@ class Recorder:
         return SavingWatch(problem, self.bar, done, self.settings, self.save, snapshot)
 
     def save(self, moment: Moment) -> None:
-        """state.safetensors: all that is needed to go on with the same bits."""
-        save_moment(self._state, moment)
+        """state.safetensors: all that is needed to go on with the same bits; none before a step."""
+        if moment.step:
+            save_moment(self._state, moment)
         self.run.write()
 
     @property

@@ -59,11 +59,11 @@ def mosaic_terms(
         term.scale = (1e4 / (maxima * layer.field**2)).to(direction).repeat_interleave(len(seeds))
         labels = [f"channel{c}_seed{n}" for c in channels for n in seeds]
         return [term], Batch(labels, seeds * len(channels))
-    mosaic = Mosaic(name, channels, odd_pitch(layer, 4), len(seeds))
+    mosaic = Mosaic(name, channels, odd_pitch(layer, 4), len(seeds), job.device)
     side = largest_side(job, name, mosaic.side * mosaic.pitch, layer)
     job.use_size((side, side))
-    mosaic.scales = 1e4 / (maxima * layer.field**2 * len(channels))
-    mosaic.scale = mosaic.scale.to(device=job.device, dtype=job.dtype)
+    mosaic.scales = job.to_device(1e4 / (maxima * layer.field**2 * len(channels)))
+    mosaic.scale = job.to_device(mosaic.scale)
     return [mosaic], Batch(
         [f"mosaic_seed{n}" if len(seeds) > 1 else "mosaic" for n in seeds], seeds
     )
