@@ -47,7 +47,8 @@ def stored_settings(folder: Path) -> tuple[DictConfig, Path]:
 def earlier_start(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     """run.json of an earlier start of this job in this folder, or {}.
 
-    Errors: UserError when the folder holds another job, or a sweep.
+    Raises:
+        UserError: the folder holds another job, or a sweep.
     """
     path = folder / "run.json"
     if (folder / "multirun.yaml").is_file():
@@ -108,7 +109,7 @@ def check_keys(cfg: DictConfig) -> None:
 
 
 def _resolved(cfg: DictConfig) -> dict[str, Any]:
-    """The configuration as plain values. Errors: UserError when it has none for a key."""
+    """The configuration as plain values. Raises UserError when it has none for a key."""
     try:
         plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:

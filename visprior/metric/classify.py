@@ -161,7 +161,8 @@ def _has_classes(net: Representation) -> bool:
 def class_of(folder: str, names: list[str]) -> int:
     """A class by the name of its folder: the class's name, or its number, or NUMBER_anything.
 
-    Errors: UserError when it is none.
+    Raises:
+        UserError: it is none.
     """
     plain = [_plain(name) for name in names]
     if _plain(folder) in plain:

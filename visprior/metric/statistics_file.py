@@ -34,7 +34,11 @@ class Statistics:
     tables: dict[str, ChannelTable] = field(default_factory=dict)  # by layer
 
     def table(self, layer: Layer, cut: nn.Module, path: Path) -> ChannelTable:
-        """The table of one layer. Errors: UserError when it is of another net, or not there."""
+        """The table of one layer.
+
+        Raises:
+            UserError: it is of another net, or not there.
+        """
         names = [k for k, about in self.layers.items() if about["node"] == layer.node]
         if not names:
             hint = did_you_mean(layer.name, self.layers)
@@ -62,7 +66,8 @@ def save_statistics(path: Path, found: Statistics) -> None:
 def load_statistics(path: str | Path, key: str = "task.statistics") -> tuple[Statistics, Path]:
     """Statistics from a file, or from a folder that holds one; and the file. key: what named it.
 
-    Errors: UserError when there is none, or it is damaged.
+    Raises:
+        UserError: there is none, or it is damaged.
     """
     from safetensors import SafetensorError, safe_open
 

@@ -28,8 +28,10 @@ class FeatureDistance:
     Mahendran & Vedaldi 2016, eq. 2 and 3 (p = 2); Baust et al. 2021, eq. 3 (p = 1). The measure is
     the normalised error ||M (Phi - Phi0)|| / ||M Phi0|| of Tables 4 and 5.
 
-    target: (B, ...) features; mask: broadcastable to them, or None. Errors: UserError where M Phi0
-    is zero.
+    target: (B, ...) features; mask: broadcastable to them, or None.
+
+    Raises:
+        UserError: M Phi0 is zero; a p that is neither 1 nor 2.
     """
 
     measure = "error"

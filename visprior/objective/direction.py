@@ -49,7 +49,11 @@ def axis_of(layer: Layer) -> int:
 
 
 def place_of(layer: Layer, where: Any) -> str | int:
-    """mean, centre, or the flat index of a position. Errors: UserError."""
+    """mean, centre, or the flat index of a position.
+
+    Raises:
+        UserError: the layer has no such position.
+    """
     if isinstance(where, str):
         return choice("where", where, ["mean", "centre"])
     grid = layer.shape[1:] if len(layer.shape) == 3 else layer.shape[:1]

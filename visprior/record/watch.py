@@ -127,8 +127,10 @@ def snapshot_steps(asked: list[int], steps: int, whole: int) -> list[int]:
     """The steps after which pictures are kept, of a run of `steps`.
 
     Where a schedule of `whole` steps has been shortened so that the last one asked for is past the
-    end, all move in proportion, and that is said. Errors: UserError for steps that even the whole
-    schedule does not have.
+    end, all move in proportion, and that is said.
+
+    Raises:
+        UserError: steps that even the whole schedule does not have.
     """
     for step in asked:
         if not 1 <= step <= max(steps, whole):

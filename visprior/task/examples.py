@@ -38,7 +38,8 @@ class Examples:
     picture. The ranking comes from `statistics` (a file, or the folder of task=statistics), from
     those that ship with the net when `data` is not given, or from a pass over `data`.
 
-    Errors: UserError for statistics of another net or other pictures, or a missing `data`.
+    Raises:
+        UserError: statistics of another net or other pictures, or no `data`.
     """
 
     def __init__(

@@ -33,7 +33,8 @@ class Inversion:
     p: 1 or 2. channels: null, a list, first_half or second_half; window: side of the central
     square of cells that counts; start: noise, mean, image, natural_norm or a picture.
 
-    Errors: UserError for a choice that the layer does not have.
+    Raises:
+        UserError: channels or a window that the layer does not have.
     """
 
     def __init__(

@@ -53,8 +53,10 @@ def _at(maxima: Tensor, channels: Tensor | list[int] | None) -> Tensor:
 def stored_maxima(job: Job, layer: str, given: str | None) -> Tensor | None:
     """M of every channel of a layer, from the file given or the one that ships with the net.
 
-    None when there is none, or when the shipped one was made with other weights. Errors: UserError
-    when the file given does not fit.
+    None when there is none, or when the shipped one was made with other weights.
+
+    Raises:
+        UserError: the file given does not fit.
     """
     path = given or job.net.statistics
     if path is None:

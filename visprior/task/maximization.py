@@ -47,7 +47,8 @@ class Maximization:
     score: logit, probability or log_probability, for class layers. terms: a weighted sum instead
     of `channel`: a list of {layer, channel | direction | between, weight, where, power}.
 
-    Errors: UserError for a channel, class, position or term that does not exist.
+    Raises:
+        UserError: a channel, class, position or term that does not exist.
     """
 
     def __init__(

@@ -11,7 +11,11 @@ from visprior.task.job import Job
 
 
 def check_examples(part: Job, count: int, statistics: str | None) -> None:
-    """Errors: UserError when there are no statistics to take examples from, or they do not fit."""
+    """See that examples can be taken, before anything is computed.
+
+    Raises:
+        UserError: there are no statistics to take them from, or they do not fit.
+    """
     if statistics is None and part.net.statistics is None:
         way = "measure them first: task=statistics, then task.statistics=FOLDER"
         raise UserError(f"task.examples needs statistics of {part.net.name}; {way}")
@@ -34,7 +38,8 @@ def with_examples(
 def find_videos(job: Job, folder: str | None) -> dict[tuple[str, str], Path]:
     """(layer, channel's label) -> path.mp4 of the runs of task=path below a folder.
 
-    Errors: UserError when there is no such run of this net.
+    Raises:
+        UserError: there is no such run of this net.
     """
     if folder is None:
         return {}

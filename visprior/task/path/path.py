@@ -40,8 +40,9 @@ class PreimagePath:
     straight, and measured, in the coefficients. Where a pass ends before its last step, the path
     is the one that was seen to be good enough (algorithm 1; the program has one more step).
 
-    Errors: UserError for fewer than two start images, images of another net, a channel that no
-    start image excites, a video that cannot be written.
+    Raises:
+        UserError: fewer than two start images, images of another net, a channel that no start image
+            excites, a video that cannot be written.
     """
 
     def __init__(

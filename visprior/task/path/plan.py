@@ -45,7 +45,8 @@ class Feature:
 def pass_stages(job: Job) -> list[tuple[int, Any]]:
     """Steps and schedule of either pass, from the stages of `schedule`: one each, or one for both.
 
-    Errors: UserError for more than two.
+    Raises:
+        UserError: there are more than two.
     """
     stages = job.schedule.stages(job.task)
     if len(stages) > 2:

@@ -50,7 +50,10 @@ def plan_starts(
 
     specs: a recipe, diversity:N or diversity:N:RECIPE, the folder of a finished run, or what
     `image` takes; or a list of these. steps: of every recipe, in place of its own. task: keys of
-    the maximizations. diversity: its weight. Errors: UserError.
+    the maximizations. diversity: its weight.
+
+    Raises:
+        UserError: fewer than two images; what is no recipe, picture or run.
     """
     known = names_in("recipe")
     plan: list[Any] = []
