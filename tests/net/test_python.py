@@ -147,11 +147,15 @@ def test_tokens(make_net: Make, module: str) -> None:
     net = make_net("python", target=f"{module}:tokens", size=32)
     assert net.layer("blocks.0").shape == (16, 8)
     cut = net.cut(["blocks.0.linear1", "blocks.0", "logits"], "cpu", dtype=torch.float64)
+    x = 255 * torch.rand(2, 3, 32, 32, dtype=torch.float64)
     with torch.no_grad():  # where PyTorch has a path around the parts of a transformer
-        phi = cut(torch.rand(2, 3, 32, 32, dtype=torch.float64))
+        phi = cut(x)
     assert phi["blocks.0.linear1"].shape == (2, 16, 16)
     assert phi["blocks.0"].shape == (2, 16, 8)
     assert phi["logits"].shape == (2, 5)
+    model = net._model.double()  # pyright: ignore[reportAttributeAccessIssue]
+    with torch.no_grad():
+        torch.testing.assert_close(phi["logits"], model(x / 255))
 
 
 def test_the_first_tensor_and_nothing_past_the_layer(make_net: Make, module: str) -> None:

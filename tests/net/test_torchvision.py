@@ -37,8 +37,13 @@ def test_maps_come_channels_first(make_net: Make) -> None:
     """Swin computes (H, W, C)."""
     net = make_net("torchvision", model="swin_t", size=64)
     assert net.layer("features.1").shape == (96, 16, 16)
-    phi = net.cut(["features.1"], "cpu")(torch.rand(1, 3, 64, 64))["features.1"]
-    assert phi.shape == (1, 96, 16, 16)
+    cut, x = net.cut(["features.1"], "cpu"), 255 * torch.rand(1, 3, 64, 64)
+    swin = models.swin_t(weights=None)
+    swin.load_state_dict(cut.body.state_dict(), strict=False)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (net.mean, net.std))
+    with torch.no_grad():
+        expected = swin.eval().features[:2]((x - mean) / std)
+        torch.testing.assert_close(cut(x)["features.1"], expected.permute(0, 3, 1, 2))
 
 
 @pytest.mark.slow

@@ -55,6 +55,9 @@ def test_a_number_as_center_is_that_grey(part, level):
         found.append(regularizer.energy(x, {}, T0))
         found.append(regularizer.project(x, T0).sum((1, 2, 3)))
     assert all(torch.equal(a, b) for a, b in zip(found, found[2:], strict=False))
+    black = part(center=0)
+    black.prepare(SCENE)
+    torch.testing.assert_close(found[0], black.energy(x - level, {}, T0))
 
 
 def test_bound_shortens_only_what_is_longer():

@@ -53,10 +53,13 @@ def test_there_and_back(film):
 
 
 def test_odd_pictures_become_even(film):
-    film.x = film.x[..., :19, :13]
+    x = torch.arange(19 * 13.0).view(1, 1, 19, 13).expand(9, 3, -1, -1)
+    film.x = x
     for curve in (True, False):
         frame = next(film_frames(film, curve))
         assert frame.shape[0] % 2 == 0 and frame.shape[1] % 2 == 0
+        pixels = frame[: 19 * 24 : 24, : 13 * 24 : 24, 0]  # enlarged 24 times: 456 x 312
+        assert (pixels == x[0, 0].numpy()).all()
 
 
 def test_the_strip_has_a_row_per_pair_and_the_curve(film):

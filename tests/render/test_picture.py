@@ -78,9 +78,16 @@ def test_box_frames_the_pixels_and_leaves_them():
     assert (array == 90).all()
 
 
-@pytest.mark.parametrize("box", [(-10, -10, 70, 90), (0, 0, 60, 80), (-9, -9, -3, -3)])
-def test_box_may_leave_the_picture(box):
-    assert draw_box(np.zeros((60, 80, 3), dtype=np.uint8), box).shape == (60, 80, 3)
+@pytest.mark.parametrize(
+    ("box", "rows"),
+    [((-10, -10, 70, 90), [0, 59]), ((0, 0, 60, 80), [0, 59]), ((-9, -9, -3, -3), [])],
+)
+def test_box_may_leave_the_picture(box, rows):
+    """What is outside moves to the border; of a box that is outside there is nothing."""
+    boxed = draw_box(np.full((60, 80, 3), 90, dtype=np.uint8), box)
+    assert (boxed[2:-2, 2:-2] == 90).all()
+    assert [k for k in range(60) if (boxed[k] == 0).all()] == rows
+    assert rows or (boxed == 90).all()
 
 
 def test_png_round_trip_and_no_leftovers(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from imageio.v3 import imread
 
 from visprior.files.whole import write_json
 from visprior.render.picture import save_png
@@ -68,7 +69,14 @@ def test_the_report_draws_them(sweep):
     settings = {"picture": "snapshots", "caption": "error", "rows": ["recipe"], "columns": []}
     folder = sweep(["cat"], settings)
     report(folder)
-    assert (folder / "sheet.png").stat().st_size > 0
+    sheet = imread(folder / "sheet.png")
+    drawn = [step + 100 * n for n in (0, 1) for step in (1, 50)]
+    places = [np.argwhere((sheet == grey).all(-1)) for grey in drawn]
+    assert all(len(place) >= 100**2 for place in places)
+    early, late = (place.mean(0) for place in places[:2])
+    below = places[2].mean(0)
+    assert early[1] < late[1] and early[0] == pytest.approx(late[0], abs=5)  # side by side
+    assert below[0] > early[0] + 100 and below[1] == pytest.approx(early[1], abs=5)
 
 
 def test_several_pictures_of_a_cell_share_a_line_and_lists_keep_their_words(tmp_path, make_job):

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from visprior.config.build import build
+from visprior.data.picture import load_picture
 from visprior.errors import UserError
 from visprior.files.whole import read_json
 from visprior.job.run import run
@@ -66,14 +68,25 @@ def test_maximization_raises_the_activation(job, layer):
     assert all(row["activation"] > 0 and row["tv"] > 0 for row in metrics["images"])
 
 
-def test_maximization_by_terms(job):
+def test_maximization_by_terms(job, compose_job):
     terms = (
         "task.terms=[{layer: relu1_2, channel: 3, weight: 1},"
         "{layer: relu2_1, between: [0, 1, 0.25], power: 1, where: centre},"
         "{layer: relu2_1, where: [2, 3], weight: 0.5}]"
     )
-    _, metrics = job("maximization", "layer=relu2_1", terms)
-    assert metrics["images"][0]["activation"] > 0
+    keys = ["layer=relu2_1", terms, "regularizer.jitter=null"]
+    folder, metrics = job("maximization", *keys, "precision=fp64", "task.scale=none")
+    # The sum, of the picture as it is saved, by the formulas: a mix of two channels with lucid's
+    # cosine, and the mean of all channels at a place.
+    net = build(compose_job("net=vgg19", "size=48").net)
+    x = load_picture(folder / "preimage.png", (48, 48)).double()
+    first, phi = net.cut(["relu1_2", "relu2_1"], "cpu", dtype=torch.float64)(x).values()
+    v = torch.zeros(128, dtype=torch.float64)
+    v[0], v[1] = 0.75, 0.25
+    at = phi[0, :, 12, 12]
+    cosine = (at @ v) / (at.norm() * v.norm())
+    expected = first[0, 3].mean() + (at @ v) * cosine.clamp(min=0.1) + phi[0, :, 2, 3].mean() / 2
+    assert metrics["images"][0]["activation"] == pytest.approx(float(expected), rel=0.01)
 
 
 def test_mosaic_has_the_papers_layout(job, compose_job, tmp_path):
