@@ -11,7 +11,9 @@ from visprior.data.image_file import grey_levels
 from visprior.errors import UserError
 
 _TAKES = "image= takes a name, a numpy array, a PIL image or a tensor, or a list of these"
-_SHAPES = "arrays are (H, W), (H, W, 1 or 3) or (B, H, W, 1 or 3), tensors (C, H, W) or (B, C, H, W)"
+_SHAPES = (
+    "arrays are (H, W), (H, W, 1 or 3) or (B, H, W, 1 or 3), tensors (C, H, W) or (B, C, H, W)"
+)
 
 
 def pixels_of(thing: Any) -> list[np.ndarray]:
