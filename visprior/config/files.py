@@ -85,7 +85,8 @@ def chosen_by(key: str) -> str | None:
     if not HydraConfig.initialized():
         return None
     about = HydraConfig.get()
-    words = sys.argv[1:] if about.mode == RunMode.MULTIRUN else about.overrides.task
+    swept = about.mode == RunMode.MULTIRUN  # then its overrides are the sweeper's too
+    words = [*sys.argv[1:], *([] if swept else about.overrides.task)]
     if key in (word.partition("=")[0].lstrip("+") for word in words):
         return None
     choices = about.runtime.choices

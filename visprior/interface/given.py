@@ -52,7 +52,8 @@ def net_words(net: Any, settings: dict[str, Any], objects: Objects) -> list[str]
         return ["net=python", f"net.target={word}", *numbers]
     if given:
         key = next(iter(given))
-        raise UserError(f"{key}= describes net=MODULE; as a setting it is a word, '{key}=...'")
+        word = "size" if key == "size" else f"net.{key}"
+        raise UserError(f"{key}= describes net=MODULE; of other nets it is the word '{word}=...'")
     if net is None:
         return []
     if not isinstance(net, str):
