@@ -64,7 +64,9 @@ class Result:
     def _repr_html_(self) -> str:
         """Every picture with its numbers, SHOWN at most."""
         one_each = len(self.metrics) == len(self.images)
-        rows = self.metrics if one_each else [{"label": n} for n in range(len(self.images))]
+        rows = (
+            self.metrics if one_each else [{"label": f"frame {n}"} for n in range(len(self.images))]
+        )
         pictures = [
             {
                 "data": _data_uri(array),
