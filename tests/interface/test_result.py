@@ -5,6 +5,7 @@ import io
 import re
 import runpy
 import sys
+import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -81,5 +82,10 @@ def test_an_example_runs(path):
     runpy.run_path(str(path), run_name="__main__")
 
 
-def test_there_are_examples():
-    assert EXAMPLES
+def test_the_example_of_the_readme_runs():
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    code = text.partition("### From Python\n")[2].split("\n\nSettings are", 1)[0]
+    known: dict = {}
+    exec(textwrap.dedent(code.replace('"seeds=2"', '"seeds=2", "schedule.steps=2"')), known)
+    assert known["result"].images.shape == (2, 48, 48, 3)
+    assert EXAMPLES  # of which it names one
