@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from hydra.errors import CompactHydraException
 
@@ -18,7 +19,14 @@ class UserError(CompactHydraException):
 
 
 class RunFailed(UserError):
-    """The job ran but a result is not to be trusted (NaN, Inf). Exit code 1."""
+    """The job ran but a result is not to be trusted (NaN, Inf). Exit code 1.
+
+    result: what there is all the same, of visprior.run.
+    """
+
+    def __init__(self, line: str, result: Any = None) -> None:
+        super().__init__(line)
+        self.result = result
 
 
 def did_you_mean(name: str, allowed: Iterable[str], limit: int = 12) -> str:

@@ -1,11 +1,12 @@
-"""How far long work is: a bar on a terminal, a line in the log every half minute elsewhere."""
+"""How far long work is: a bar on a terminal or in a notebook, elsewhere lines in a log."""
 
 import logging
 import sys
 import time
 from types import TracebackType
+from typing import Any
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 log = logging.getLogger("visprior")
 
@@ -21,7 +22,7 @@ class Meter:
 
     def __init__(self, total: int, unit: str, title: str = "", done: int = 0) -> None:
         self.total, self.unit, self.title, self.done = total, unit, title, done
-        self.seen = sys.stderr.isatty()  # somebody looks at a bar
+        self.seen = sys.stderr.isatty() or in_notebook()  # somebody looks at a bar
         self._given = done  # of `done`, what took no time here
         self._begun = self._said = time.monotonic()
         self._bar = tqdm(
@@ -79,6 +80,13 @@ class Meter:
             return ""
         each = (time.monotonic() - self._begun) / timed
         return f"{duration(each * max(0, self.total - self.done))} left"
+
+
+def in_notebook() -> bool:
+    """Whether a Jupyter kernel runs this, which shows a bar though stderr is no terminal."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    return shell is not None and "IPKernelApp" in shell.config
 
 
 def duration(seconds: float) -> str:

@@ -11,6 +11,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from visprior.config.trusted import check_who_trusts
+from visprior.job.identity import earlier_start, keep_settings
 
 if TYPE_CHECKING:
     from visprior.job.run import Run
@@ -64,26 +65,15 @@ def job_to_run(cfg: DictConfig, folder: Path) -> "Run":
         UserError: the folder holds another job; the configuration is none.
     """
     if folder.resolve() not in _checked:
-        from visprior.job.identity import earlier_start
-
         earlier_start(cfg, folder)  # another job's settings must not be written over
-        _keep_settings(cfg, folder)
+        keep_settings(folder, cfg, HydraConfig.instance().cfg)
         return _job_of(cfg, folder)
     job, said = _checked.pop(folder.resolve())
     if not cfg.resume:
-        _keep_settings(cfg, folder)
+        keep_settings(folder, cfg, HydraConfig.instance().cfg)
     for record in said:
         log.handle(record)
     return job
-
-
-def _keep_settings(cfg: DictConfig, folder: Path) -> None:
-    """.hydra/, as Hydra would write it before a job can look at the folder (output_subdir)."""
-    hydra_cfg: Any = HydraConfig.instance().cfg
-    (folder / ".hydra").mkdir(parents=True, exist_ok=True)
-    nodes = {"config": cfg, "hydra": hydra_cfg, "overrides": hydra_cfg.hydra.overrides.task}
-    for name, node in nodes.items():
-        (folder / ".hydra" / f"{name}.yaml").write_text(OmegaConf.to_yaml(node), encoding="utf-8")
 
 
 def _job_of(cfg: DictConfig, folder: Path) -> "Run":

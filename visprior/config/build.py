@@ -20,8 +20,10 @@ _NO_KEY = re.compile(r"got an unexpected keyword argument '(\w+)'")
 _NO_VALUE = re.compile(r"missing \d+ required (?:keyword-only |positional )?arguments?: (.*)")
 
 
-def build(node: DictConfig, trust: Any = ()) -> Any:
+def build(node: DictConfig, trust: Any = (), **objects: Any) -> Any:
     """The part that a node's _target_ names. Configurations are data: other code needs `trust`.
+
+    objects: arguments that no configuration can hold; they take the place of the node's.
 
     Raises:
         UserError: a target that is not ours and not trusted; arguments that the part refuses.
@@ -33,12 +35,22 @@ def build(node: DictConfig, trust: Any = ()) -> Any:
     for target in _targets(OmegaConf.to_container(node, resolve=True)):
         _check(target, allowed)
     try:
+        if objects:  # Hydra would copy them
+            return _with_objects(node, objects)
         return instantiate(node, _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__
         if cause is None:
             raise UserError(f"{node._get_full_key(None)}: {one_line(error)}") from error
         raise _refusal(node, cause) or cause from None
+
+
+def _with_objects(node: DictConfig, objects: dict[str, Any]) -> Any:
+    make = instantiate(node, _convert_="all", _partial_=True)
+    try:
+        return make(**objects)
+    except Exception as error:
+        raise InstantiationException(str(error)) from error
 
 
 def _targets(node: Any) -> list[str]:

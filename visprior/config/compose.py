@@ -3,13 +3,18 @@
 Hydra's own state is afterwards as it was before: a command that runs may compose others.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import hydra
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobRuntime
 from hydra.errors import CompactHydraException, HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -57,6 +62,24 @@ def compose_with_choices(*overrides: str) -> DictConfig:
         one = "one value" if len(swept) == 1 else "one value of each"
         raise UserError(f"the experiment sweeps over {', '.join(swept)}: choose {one}")
     return cfg
+
+
+@contextmanager
+def as_if_run(full: DictConfig) -> Iterator[DictConfig]:
+    """What compose_with_choices gave, without Hydra's node, which counts meanwhile as a command's.
+
+    So does hydra.runtime.choices for what asks who has chosen something.
+    """
+    cfg = copy.deepcopy(full)
+    with open_dict(cfg):
+        del cfg["hydra"]
+    full.hydra.mode = RunMode.RUN  # an experiment's sweep has one value of each by now
+    before = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(full)
+    try:
+        yield cfg
+    finally:
+        HydraConfig.instance().cfg = before
 
 
 def part_of_group(group: str, spec: Any, trust: Any = ()) -> tuple[str, Any]:
@@ -122,7 +145,6 @@ def _only_groups(words: Sequence[str]) -> DictConfig | None:
 
 
 def _composed(words: Sequence[str]) -> DictConfig:
-    register()
     settings, own = without_folders(words)
     if absent := [folder for folder in own if not folder.is_dir()]:
         raise UserError(f"Additional config directory '{absent[0]}' not found")  # as Hydra has it
@@ -140,10 +162,14 @@ def _folders_of_the_command() -> list[str]:
 @contextmanager
 def _hydra() -> Iterator[None]:
     """Hydra over our files; that of a command which runs is put back."""
-    before = GlobalHydra.instance().hydra
+    before, job = GlobalHydra.instance().hydra, JobRuntime.instance().conf.copy()
+    nodes = ConfigStore.instance().repo.copy()
     GlobalHydra.instance().clear()
+    register()
     try:
         with hydra.initialize_config_dir(config_dir(), "visprior", version_base="1.3"):
             yield
     finally:
         GlobalHydra.instance().hydra = before
+        JobRuntime.instance().conf = job
+        ConfigStore.instance().repo = nodes

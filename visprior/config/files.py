@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -52,7 +53,9 @@ def folders(words: Sequence[str] | None = None) -> list[Path]:
     if words is not None:
         return [Path(config_dir()), *without_folders(words)[1]]
     sources = HydraConfig.get().runtime.config_sources if HydraConfig.initialized() else ()
-    own = [Path(s.path) for s in sources if s.schema == "file" and s.provider == "command-line"]
+    # Of a command, --config-dir; of a configuration that was composed, hydra.searchpath.
+    named = ("command-line", "hydra.searchpath in command-line")
+    own = [Path(s.path) for s in sources if s.schema == "file" and s.provider in named]
     return [Path(config_dir()), *(folder for folder in own if folder.is_dir())]
 
 
@@ -79,10 +82,14 @@ def yaml_of(group: str, name: str | None) -> DictConfig:
 
 def chosen_by(key: str) -> str | None:
     """'recipe=fourier', when that file sets a key (or sweeps over it) that was not typed."""
-    typed = (word.partition("=")[0].lstrip("+") for word in sys.argv[1:])
-    if not HydraConfig.initialized() or key in typed:
+    if not HydraConfig.initialized():
         return None
-    choices = HydraConfig.get().runtime.choices
+    about = HydraConfig.get()
+    swept = about.mode == RunMode.MULTIRUN  # then its overrides are the sweeper's too
+    words = [*sys.argv[1:], *([] if swept else about.overrides.task)]
+    if key in (word.partition("=")[0].lstrip("+") for word in words):
+        return None
+    choices = about.runtime.choices
     for group in PRESETS:
         node = yaml_of(group, choices.get(group))
         swept = (OmegaConf.select(node, "hydra.sweeper.params") or {}).keys()

@@ -55,7 +55,7 @@ def _read_picture(path: Path) -> np.ndarray:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 image.load()
-                return _grey_levels(ImageOps.exif_transpose(image), path)
+                return grey_levels(ImageOps.exif_transpose(image), f"'{path}'")
     except UserError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -67,17 +67,21 @@ def _read_picture(path: Path) -> np.ndarray:
         raise UserError(f"image '{path}' cannot be read: {_reason(error)}") from error
 
 
-def _grey_levels(image: "Image", path: Path) -> np.ndarray:
-    """Any mode of Pillow as (1 or 3, H, W) float32: 16 bits scaled, transparency over white."""
+def grey_levels(image: "Image", which: str) -> np.ndarray:
+    """Any mode of Pillow as (1 or 3, H, W) float32: 16 bits scaled, transparency over white.
+
+    Raises:
+        UserError: more than 16 bits, or floats; which: the image, in its line.
+    """
     from PIL import Image
 
     if image.mode.startswith("I"):
         array = np.asarray(image).astype(np.float32) / 257
         if array.max(initial=0) > 255 or array.min(initial=0) < 0:
-            raise UserError(f"image '{path}' has more than 16 bits per channel; save it with 16")
+            raise UserError(f"image {which} has more than 16 bits per channel; save it with 16")
         return array[None]
     if image.mode == "F":
-        raise UserError(f"image '{path}' holds floats of unknown range; save grey levels as .npy")
+        raise UserError(f"image {which} holds floats of unknown range; save grey levels as .npy")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from visprior.data.picture import load_picture
@@ -19,17 +20,19 @@ def named_files(spec: str | Sequence[str]) -> set[Path]:
     return {path for path in (Path(str(one)).expanduser() for one in specs) if path.is_file()}
 
 
-def load_found(path: Path, named: set[Path], size: tuple[int, int], channels: int) -> Tensor:
-    """load_picture of what find_pictures found.
+def load_found(
+    source: Path | np.ndarray, named: set[Path], size: tuple[int, int], channels: int
+) -> Tensor:
+    """load_picture of what find_pictures found, or of a picture that is given as an object.
 
     Raises:
         Unreadable: the file cannot be read, and is not one of `named`.
-        UserError: it cannot be read, and is.
+        UserError: it cannot be read, and is; or it is an object.
     """
     try:
-        return load_picture(path, size, channels)
+        return load_picture(source, size, channels)
     except UserError as error:
-        if path in named:
+        if isinstance(source, np.ndarray) or source in named:
             raise
         raise Unreadable(str(error)) from error
 

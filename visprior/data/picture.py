@@ -165,8 +165,12 @@ def unique_label(name: str, taken: set[str]) -> str:
     return label
 
 
-def load_picture(source: Path | str, size: tuple[int, int] | None, channels: int = 3) -> Tensor:
+def load_picture(
+    source: Path | str | np.ndarray, size: tuple[int, int] | None, channels: int = 3
+) -> Tensor:
     """A file as (1, channels, H, W) float32, grey levels 0..255, resized to size (height, width).
+
+    source: the file, or what one holds: (C, H, W) float32 in grey levels.
 
     Bicubic with antialiasing, anisotropic, no crop; overshoot is not clipped (Mahendran & Vedaldi's
     program). One channel is grey by Rec. 601. size=None keeps the file's own size.
@@ -174,8 +178,12 @@ def load_picture(source: Path | str, size: tuple[int, int] | None, channels: int
     Raises:
         UserError: the file is missing, damaged, too large, or has other channels.
     """
-    path = Path(source).expanduser()
-    x = torch.from_numpy(_with_channels(read_image(path), channels, path))[None]
+    if isinstance(source, np.ndarray):
+        array, which = source, "given as an object"
+    else:
+        path = Path(source).expanduser()
+        array, which = read_image(path), f"'{path}'"
+    x = torch.from_numpy(_with_channels(array, channels, which))[None]
     if size is not None and tuple(x.shape[-2:]) != tuple(size):
         x = functional.interpolate(
             x, tuple(size), mode="bicubic", antialias=True, align_corners=False
@@ -183,7 +191,7 @@ def load_picture(source: Path | str, size: tuple[int, int] | None, channels: int
     return x
 
 
-def _with_channels(array: np.ndarray, channels: int, path: Path) -> np.ndarray:
+def _with_channels(array: np.ndarray, channels: int, which: str) -> np.ndarray:
     """(C, H, W) brought to the number of channels asked for."""
     have = len(array)
     if have == channels:
@@ -193,6 +201,6 @@ def _with_channels(array: np.ndarray, channels: int, path: Path) -> np.ndarray:
     if have == 3 and channels == 1:
         return RED * array[:1] + GREEN * array[1:2] + BLUE * array[2:]
     raise UserError(
-        f"image '{path}' has {have} channels, the net takes {channels}: "
-        f"give a .npy file of shape ({channels}, H, W)"
+        f"image {which} has {have} channels, the net takes {channels}: "
+        f"give a .npy file of shape ({channels}, H, W), or in Python such a tensor"
     )

@@ -13,6 +13,7 @@ from visprior.loop.solver import Solver
 from visprior.record.images import ImageResult
 from visprior.record.recorder import Recorder
 from visprior.record.run_file import Notes, RunFile
+from visprior.record.watch import ProgressWatch
 from visprior.task.job import Job
 from visprior.task.preimages import Done, Findings, Part, Parts, Pass, Preimages
 
@@ -38,14 +39,20 @@ class Loop:
         self.moment = recorder.moment(job.device) or self.solver.first
         say_what_is_rescued(self.solver, labels, job.notes)
         self.watch = recorder.watch(problem, labels, self.moment.step)
+        self.solution: Solution | None = None
+
+    def solve(self, watch: ProgressWatch) -> Solution:
+        """Take the steps that are left; nothing is written but what `watch` writes."""
+        watch.begin()
+        with few_threads(self.images.problem):
+            self.solution = self.solver.run(self.moment, watch)
+        return self.solution
 
     def run(self) -> Solution:
         """Take the steps that are left, and write what there is to see and to keep."""
         problem, recorder = self.images.problem, self.recorder
         recorder.begin(problem)
-        self.watch.begin()
-        with few_threads(problem):
-            solution = self.solver.run(self.moment, self.watch)
+        solution = self.solve(self.watch)
         if self.images.measure is not None:
             results = self.images.measure(solution)
             recorder.write(solution, self.images.batch, results, problem.objective.measure)

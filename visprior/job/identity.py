@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from visprior.config.objects import has_objects
 from visprior.config.schema import RunConfig
 from visprior.errors import UserError, did_you_mean, one_line, shown
 from visprior.files.whole import read_json
@@ -27,6 +28,17 @@ def config_hash(cfg: DictConfig) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def keep_settings(folder: Path, cfg: DictConfig, hydra_cfg: Any) -> None:
+    """.hydra/, as Hydra would write it before a job can look at the folder (output_subdir).
+
+    hydra_cfg: the configuration with Hydra's own node and nothing else.
+    """
+    (folder / ".hydra").mkdir(parents=True, exist_ok=True)
+    nodes = {"config": cfg, "hydra": hydra_cfg, "overrides": hydra_cfg.hydra.overrides.task}
+    for name, node in nodes.items():
+        (folder / ".hydra" / f"{name}.yaml").write_text(OmegaConf.to_yaml(node), encoding="utf-8")
+
+
 def stored_settings(folder: Path) -> tuple[DictConfig, Path]:
     """The configuration of the run in a folder, and the folder it was started from."""
     path = folder / ".hydra" / "config.yaml"
@@ -41,6 +53,9 @@ def stored_settings(folder: Path) -> tuple[DictConfig, Path]:
     digest = read_json(folder / "run.json").get("config_hash")
     if not isinstance(cfg, DictConfig) or config_hash(cfg) != digest:
         raise UserError(f"'{shown(path)}' is not what this run was started with")
+    if has_objects(cfg):
+        again = f"the same call with save='{shown(folder)}' goes on"
+        raise UserError(f"this run was started from Python with objects; {again}")
     return cfg, cwd if cwd.is_dir() else Path.cwd()
 
 

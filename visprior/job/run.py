@@ -4,12 +4,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 
 from visprior.config.build import build
+from visprior.config.objects import Objects
 from visprior.errors import RunFailed, UserError, shown
 from visprior.job.driver import Driver
 from visprior.job.identity import (
@@ -21,23 +22,37 @@ from visprior.job.identity import (
     with_weights,
 )
 from visprior.job.typed_keys import ALWAYS, typed_keys, useless
+from visprior.loop.problem import Solution
+from visprior.record.images import Batch, ImageResult
 from visprior.record.recorder import Recorder
 from visprior.record.run_file import Notes, RunFile, say_once
+from visprior.record.watch import ProgressWatch
 from visprior.task.job import Job, saying_who_chose_it
+from visprior.task.preimages import Preimages
 
 log = logging.getLogger("visprior")
+
+
+class Solved(NamedTuple):
+    """What the loop has left, whose images they are, and what is known of each."""
+
+    solution: Solution
+    batch: Batch
+    images: list[ImageResult]
 
 
 class Run:
     """One job: it can be checked while there is no folder for it yet, and is run in one.
 
-    choices: what each group of the configuration chose.
+    choices: what each group of the configuration chose. objects: see Job.
 
     Raises:
         UserError: the configuration is none, or the folder holds another job.
     """
 
-    def __init__(self, cfg: DictConfig, folder: Path, choices: Any) -> None:
+    def __init__(
+        self, cfg: DictConfig, folder: Path, choices: Any, objects: Objects | None = None
+    ) -> None:
         self.cwd = Path.cwd()
         if cfg.resume:
             cfg, self.cwd = stored_settings(folder)
@@ -49,6 +64,7 @@ class Run:
         self.names = self.before.get("parts") or {k: choices.get(k) for k in ("task", "net")}
         self.why_random = str(settled.get("why_random") or "")
         self.notes = Notes()
+        self.objects = objects
         self.driver: Driver | None = None
 
     def check(self) -> None:
@@ -56,7 +72,7 @@ class Run:
         if self.driver is not None or self.before.get("status") == "finished":
             return
         with chdir(self.cwd):  # the paths of the stored settings were typed there
-            self.job = Job(self.cfg, self.folder, self.names, self.notes)
+            self.job = Job(self.cfg, self.folder, self.names, self.notes, None, self.objects)
             self.job.why_random, self.job.goes_on = self.why_random, bool(self.before)
             with _limits_in_words(self.job):
                 self.task = build(self.cfg.task, self.cfg.trust)
@@ -92,6 +108,33 @@ class Run:
         if self.driver.interrupted:
             raise KeyboardInterrupt
         return value
+
+    def solve(self, overrides: list[str]) -> Solved | None:
+        """The pre-images of a task that is one problem; nothing is written.
+
+        None of another task, which needs a folder: see run. overrides: the settings as typed.
+        """
+        self.check()
+        assert self.driver is not None
+        if not isinstance(self.driver.task, Preimages):
+            return None
+        self._say_what_is_useless(overrides)
+        loop, measure = self.driver.loop, self.driver.task.measure
+        watch = ProgressWatch(loop.images.problem, self.job.bar, 0, self.cfg.record.every)
+        try:
+            with chdir(self.cwd), _limits_in_words(self.job):
+                solution = loop.solve(watch)
+                if solution.interrupted:
+                    raise KeyboardInterrupt
+                return Solved(solution, loop.images.batch, measure(solution) if measure else [])
+        finally:
+            self.job.bar.close()
+
+    @property
+    def solution(self) -> Solution | None:
+        """What the loop has left, of a task that is one problem and ran in this process."""
+        one = self.driver is not None and isinstance(self.driver.task, Preimages)
+        return self.driver.loop.solution if self.driver and one else None
 
     @contextmanager
     def _failing_in_file(self) -> Iterator[None]:

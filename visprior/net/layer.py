@@ -45,7 +45,7 @@ def as_size(key: str, size: int | list[int] | Size) -> Size:
     Raises:
         UserError: neither.
     """
-    pair = [size, size] if isinstance(size, int) else list(size)
+    pair = [size, size] if isinstance(size, int | float) else list(size)
     if len(pair) != 2 or not all(isinstance(n, int) and n > 0 for n in pair):
         raise UserError(f"{key} must be a side or [height, width] in pixels, got {size}")
     return pair[0], pair[1]

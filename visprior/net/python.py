@@ -33,7 +33,7 @@ class PythonNet(Representation):
     whole.
 
     Args:
-        target: package.module:function.
+        target: package.module:function; or, from Python, the module itself, which is copied.
         weights: a file with its state_dict; None: as the function returns it.
         size: of the images.
         mean, scale: per channel, in grey levels; the network sees (x - mean) / scale: x / 255
@@ -47,7 +47,7 @@ class PythonNet(Representation):
 
     def __init__(
         self,
-        target: str | None,
+        target: str | nn.Module | None,
         weights: str | None = None,
         size: int | list[int] = 224,
         mean: float | list[float] = 0.0,
@@ -63,7 +63,7 @@ class PythonNet(Representation):
         if target is None:
             raise UserError("net=python needs net.target=package.module:function")
         super().__init__(
-            target,
+            target if isinstance(target, str) else type(target).__name__,
             size,
             _per_channel("net.mean", mean, channels),
             _per_channel("net.scale", scale, channels),
@@ -74,15 +74,16 @@ class PythonNet(Representation):
             None if center is None else _per_channel("net.center", center, channels),
         )
         self.class_names = list(classes or [])
-        self._weights = None if weights is None else str(weights)
-        self._model = _call(target).eval().cpu()
+        own = "as net.target returns them" if isinstance(target, str) else "as they were given"
+        self._weights = own if weights is None else str(weights)
+        self._model = (_call(target) if isinstance(target, str) else _copy(target)).eval().cpu()
         keep_inputs(self._model)
         if weights is not None:
             adopt(self._model, load_checkpoint(weights), str(weights))
 
     @property
     def weights(self) -> str:
-        return self._weights or "as net.target returns them"
+        return self._weights
 
     def _measure(self, size: Size) -> dict[str, Layer]:
         found: dict[str, tuple[int, ...]] = {}
@@ -135,6 +136,14 @@ def _per_channel(key: str, value: float | list[float], channels: int) -> list[fl
     if len(values) != channels:
         raise UserError(f"{key} must have 1 or net.channels={channels} values, got {value}")
     return values
+
+
+def _copy(module: nn.Module) -> nn.Module:
+    """A module that can be changed without changing the caller's."""
+    try:
+        return copy.deepcopy(module)
+    except Exception as error:  # whatever a user's module holds that is not made for it
+        raise UserError(f"net: {type(module).__name__} cannot be copied: {_line(error)}") from error
 
 
 def _call(target: str) -> nn.Module:

@@ -11,14 +11,18 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def write_html(path: Path, template: str, content: Mapping[str, Any]) -> None:
-    """Write the page that a file of templates/ gives with this content, whole or not at all.
+def html(template: str, content: Mapping[str, Any]) -> str:
+    """What a file of templates/ gives with this content.
 
-    Texts are escaped; the CSS and JS that the template includes stand in the page. A name that the
+    Texts are escaped; the CSS and JS that the template includes stand in it. A name that the
     template uses and content lacks is an error.
     """
-    page = _templates().get_template(template).render(content)
-    write_bytes(path, page.encode("utf-8", "replace"))
+    return _templates().get_template(template).render(content)
+
+
+def write_html(path: Path, template: str, content: Mapping[str, Any]) -> None:
+    """Write the page that a template gives (see html), whole or not at all."""
+    write_bytes(path, html(template, content).encode("utf-8", "replace"))
 
 
 @lru_cache(maxsize=1)

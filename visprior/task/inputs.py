@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
+from visprior.config.objects import Objects, entries, is_object
 from visprior.data.many_pictures import load_found, load_readable, named_files
 from visprior.data.picture import find_pictures, load_picture, unique_label
 from visprior.data.source import Pictures, Sample, open_data
@@ -16,7 +19,8 @@ from visprior.record.images import Batch
 class Inputs:
     """What `image` or `data` names, read at a size (height, width) and with so many channels.
 
-    leave_out: told of every picture of a folder that cannot be read, with the reason.
+    leave_out: told of every picture of a folder that cannot be read, with the reason. objects: the
+    pictures that are given as objects, each (C, H, W) float32.
     """
 
     def __init__(
@@ -25,11 +29,13 @@ class Inputs:
         size: tuple[int, int],
         channels: int,
         leave_out: Callable[[str, str], None],
+        objects: Objects,
     ) -> None:
         self.cfg = cfg
         self.size = size
         self.channels = channels
         self.leave_out = leave_out
+        self.objects = objects
 
     @cached_property
     def data(self) -> Pictures:
@@ -50,13 +56,24 @@ class Inputs:
             taken: set[str] = set()
             labels = [unique_label(self.data.name(i), taken) for i in range(len(self.data))]
             return load_readable(labels, lambda i: self.data.load([i]), self.leave_out)
-        spec = self.cfg.image if isinstance(self.cfg.image, str) else list(self.cfg.image)
-        found, named = find_pictures(spec), named_files(spec)
+        found = self._found()
+        named = named_files([one for one in entries(self.cfg.image) if not is_object(one)])
         return load_readable(
             [name for name, _ in found],
             lambda i: load_found(found[i][1], named, self.size, self.channels),
             self.leave_out,
         )
+
+    def _found(self) -> list[tuple[str, Path | np.ndarray]]:
+        """Label and file, or picture, of everything that `image` names."""
+        asked = entries(self.cfg.image)
+        if not any(map(is_object, asked)):
+            return [*find_pictures(asked)]
+        found, taken = [], set()
+        for one in asked:
+            own = [("image", self.objects.of(one))] if is_object(one) else find_pictures(one)
+            found += [(unique_label(name, taken), source) for name, source in own]
+        return found
 
     def targets(self, seeds: list[int]) -> tuple[Tensor, Batch]:
         """The pictures (n, C, H, W), and a batch of every picture with every seed."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from visprior.config.build import build
 from visprior.config.files import chosen_by
+from visprior.config.objects import Objects, is_object
 from visprior.errors import UserError, choice, whole_number
 from visprior.net.names import NoLayer
 from visprior.net.representation import RANDOM, Cut, Layer, Representation
@@ -27,7 +28,8 @@ class Job:
     """The parts of one job, each built when it is first asked for.
 
     cfg: the configuration. folder: where results go. names: what the groups `task` and `net` chose.
-    notes: what the user should know of the run. bar: of the whole run.
+    notes: what the user should know of the run. bar: of the whole run. objects: what cfg only has
+    the class and digest of.
 
     Raises:
         UserError: a device that is not there, a precision or size that does not exist.
@@ -40,6 +42,7 @@ class Job:
         names: dict[str, str],
         notes: Notes | None = None,
         bar: Bar | None = None,
+        objects: Objects | None = None,
     ) -> None:
         self.cfg = cfg
         self.folder = folder
@@ -47,6 +50,7 @@ class Job:
         self.task = names["task"]
         self.notes = notes or Notes()
         self.bar = bar or Bar()
+        self.objects = objects or Objects()
         self.why_random = ""  # why an earlier start of this job had to do with random weights
         self.largest_batch = 1  # of the problems so far, for what is said when memory runs out
         self.goes_on = False  # an earlier start of this job has left something in the folder
@@ -63,7 +67,7 @@ class Job:
         for key, value in keys.items():
             cfg[key] = value
         names = {**self.names, "task": task or self.task}
-        other = Job(cfg, folder or self.folder, names, Notes(), self.bar)
+        other = Job(cfg, folder or self.folder, names, Notes(), self.bar, self.objects)
         other.why_random = self.why_random
         vars(other)["net"] = self.net
         other._size = self.size
@@ -72,7 +76,10 @@ class Job:
     @cached_property
     def net(self) -> Representation:
         """The representation."""
-        return build(self.cfg.net, self.cfg.trust)
+        node = self.cfg.net
+        if is_object(node.get("target")):
+            return build(node, self.cfg.trust, target=self.objects.of(node.target))
+        return build(node, self.cfg.trust)
 
     @cached_property
     def _layers(self) -> list[str]:
@@ -164,7 +171,8 @@ class Job:
     @property
     def inputs(self) -> Inputs:
         """The pictures that `image` or `data` name, at the job's size."""
-        return Inputs(self.cfg, self.size, self.net.channels, self.notes.leave_out)
+        leave_out = self.notes.leave_out
+        return Inputs(self.cfg, self.size, self.net.channels, leave_out, self.objects)
 
     def to_device(self, x: Tensor) -> Tensor:
         """x in the job's precision on its device."""
