@@ -194,7 +194,8 @@ def test_the_first_and_the_last_job_run(name, tmp_path):
         cfg = composed(name, *point, "schedule.steps=2", *small)
         choices = OmegaConf.to_container(cfg.hydra.runtime.choices)
         plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-        assert math.isfinite(run(plain, tmp_path / str(n), choices))
+        value = run(plain, tmp_path / str(n), choices)
+        assert value is not None and math.isfinite(value)
         assert json.loads((tmp_path / str(n) / "run.json").read_text())["status"] == "finished"
 
 
@@ -255,7 +256,8 @@ def test_it_survives_another_net_picture_size_and_fewer_steps(name, tmp_path, ca
     (folder / ".hydra").mkdir(parents=True)
     OmegaConf.save(plain, folder / ".hydra" / "config.yaml")
     OmegaConf.save(OmegaConf.create(point), folder / ".hydra" / "overrides.yaml")
-    assert math.isfinite(run(plain, folder, choices))
+    value = run(plain, folder, choices)
+    assert value is not None and math.isfinite(value)
     assert json.loads((folder / "run.json").read_text())["status"] == "finished"
     report(tmp_path)
     assert (tmp_path / "index.html").is_file()
