@@ -90,7 +90,9 @@ def _run(f: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         raise RuntimeError(f"expected all tensors on one device: {name} with {shapes} on cpu")
     into = args[0] if copies else None
     lands_on_host = isinstance(into, torch.Tensor) and not isinstance(into, _OnDevice)
-    if on and (name in _ALWAYS or to_host or lands_on_host):
+    lands_on_device = isinstance(into, _OnDevice) if copies else to_device
+    arrives = bool(off) and lands_on_device
+    if arrives or (on and (name in _ALWAYS or to_host or lands_on_host)):
         _waits.append(name)
     plain = kwargs | ({"device": torch.device("cpu")} if to_device else {})
     held = lambda a: a.held if isinstance(a, _OnDevice) else a  # noqa: E731
