@@ -11,7 +11,7 @@ _KEYS = {"object", "digest"}
 
 
 class Objects:
-    """The objects of one call, by their digests."""
+    """The objects of one call, of which its configuration has the class and digest only."""
 
     def __init__(self) -> None:
         self._by_digest: dict[str, Any] = {}
@@ -30,6 +30,10 @@ class Objects:
         if node["digest"] not in self._by_digest:
             raise UserError(f"{node['object']} is an object, which only visprior.run in Python has")
         return self._by_digest[node["digest"]]
+
+    def arguments(self, node: DictConfig) -> dict[str, Any]:
+        """The things among the values of a node, by their keys."""
+        return {str(key): self.of(value) for key, value in node.items() if is_object(value)}
 
 
 def is_object(node: Any) -> bool:

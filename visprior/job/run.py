@@ -44,7 +44,7 @@ class Solved(NamedTuple):
 class Run:
     """One job: it can be checked while there is no folder for it yet, and is run in one.
 
-    choices: what each group of the configuration chose. objects: see Job.
+    choices: what each group of the configuration chose. objects: see Objects.
 
     Raises:
         UserError: the configuration is none, or the folder holds another job.

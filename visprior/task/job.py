@@ -12,7 +12,7 @@ from torch import Tensor
 
 from visprior.config.build import build
 from visprior.config.files import chosen_by
-from visprior.config.objects import Objects, is_object
+from visprior.config.objects import Objects
 from visprior.errors import UserError, choice, whole_number
 from visprior.net.names import NoLayer
 from visprior.net.representation import RANDOM, Cut, Layer, Representation
@@ -28,8 +28,7 @@ class Job:
     """The parts of one job, each built when it is first asked for.
 
     cfg: the configuration. folder: where results go. names: what the groups `task` and `net` chose.
-    notes: what the user should know of the run. bar: of the whole run. objects: what cfg only has
-    the class and digest of.
+    notes: what the user should know of the run. bar: of the whole run. objects: see Objects.
 
     Raises:
         UserError: a device that is not there, a precision or size that does not exist.
@@ -44,12 +43,9 @@ class Job:
         bar: Bar | None = None,
         objects: Objects | None = None,
     ) -> None:
-        self.cfg = cfg
-        self.folder = folder
-        self.names = names
+        self.cfg, self.folder, self.names = cfg, folder, names
         self.task = names["task"]
-        self.notes = notes or Notes()
-        self.bar = bar or Bar()
+        self.notes, self.bar = notes or Notes(), bar or Bar()
         self.objects = objects or Objects()
         self.why_random = ""  # why an earlier start of this job had to do with random weights
         self.largest_batch = 1  # of the problems so far, for what is said when memory runs out
@@ -76,10 +72,7 @@ class Job:
     @cached_property
     def net(self) -> Representation:
         """The representation."""
-        node = self.cfg.net
-        if is_object(node.get("target")):
-            return build(node, self.cfg.trust, target=self.objects.of(node.target))
-        return build(node, self.cfg.trust)
+        return build(self.cfg.net, self.cfg.trust, **self.objects.arguments(self.cfg.net))
 
     @cached_property
     def _layers(self) -> list[str]:
@@ -171,8 +164,7 @@ class Job:
     @property
     def inputs(self) -> Inputs:
         """The pictures that `image` or `data` name, at the job's size."""
-        leave_out = self.notes.leave_out
-        return Inputs(self.cfg, self.size, self.net.channels, leave_out, self.objects)
+        return Inputs(self.cfg, self.size, self.net.channels, self.notes.leave_out, self.objects)
 
     def to_device(self, x: Tensor) -> Tensor:
         """x in the job's precision on its device."""
