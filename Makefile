@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo setup test test-all check format wheel-test bench clean
+.PHONY: help demo setup test test-all check format wheel-test bench mutants clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ wheel-test: setup ## Build the wheel, install it in a fresh environment, run it 
 
 bench: setup ## Measure the loop against a bare PyTorch loop
 	$(BIN)/python scripts/bench_loop.py
+
+mutants: setup ## Change the source in 200 places: do the tests notice? (an hour)
+	$(BIN)/python scripts/mutants.py
 
 clean: ## Remove what was built (results in outputs/ stay)
 	rm -rf $(VENV) dist build .pytest_cache .ruff_cache
