@@ -6,7 +6,7 @@ from tests.conftest import MEAN, SmallNet
 from visprior.files.whole import read_json
 from visprior.job.run import run
 from visprior.loop.gradient import without_gradient
-from visprior.loop.problem import Problem
+from visprior.loop.problem import Problem, Start
 from visprior.loop.solver import Solver
 from visprior.loop.start import noise
 from visprior.objective.data_terms import FeatureDistance
@@ -47,6 +47,30 @@ def test_a_start_is_asked_as_its_stage_shows_it():
     assert seen_in({}) == (24, "float32")
     assert seen_in({"without": ["jitter"]}) == (24, "float32")
     assert seen_in({"precision": "bf16"}) == (24, "bfloat16")
+
+
+def test_each_start_is_dead_by_itself():
+    """relu(x - 100) towards 20: an image of 150 has a gradient, one of 9 none but through the ReLU,
+    one of 0 none at all, since its features are multiplied by 0.
+    """
+
+    def cut(x):
+        return {"f": torch.relu(x - 100) * (x > 0)}
+
+    z = torch.tensor([150.0, 9.0, 0.0])[:, None, None, None].expand(-1, 1, 2, 2)
+    problem = Problem(
+        features=cut,
+        objective=FeatureDistance("f", torch.full((3, 1, 2, 2), 20.0), None),
+        optimizer=GD(),
+        stages=Schedule([{"steps": 1, "step_size": 1.0}]).stages("inversion"),
+        seeds=[0, 1, 2],
+        size=(2, 2),
+        fill=[0.0],
+        start=Start(z),
+    )
+    solver = Solver(problem)
+    assert solver.dead == [False, True, False]
+    assert solver.flat == [False, False, True]
 
 
 def test_jitter_that_rests_at_first(compose_job, tmp_path):

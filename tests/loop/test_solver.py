@@ -284,6 +284,11 @@ def test_margins_lie_as_in_the_papers_program():
     assert on_canvas(x, (4, 4), [9.0]) is x
 
 
+def test_a_larger_image_is_cut_to_each_side_of_the_canvas():
+    x = torch.arange(54.0).view(1, 1, 6, 9)
+    assert torch.equal(on_canvas(x, (4, 3), [9.0]), x[..., 1:5, 3:6])
+
+
 class Tenfold(Parametrization):
     """z = x / 10: a parametrization whose Jacobian is known."""
 
