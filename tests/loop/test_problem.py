@@ -16,6 +16,7 @@ from visprior.regularizer.band import Band
 from visprior.regularizer.base import Regularizer, Scene
 from visprior.regularizer.crop import Crop
 from visprior.regularizer.diversity import Diversity
+from visprior.regularizer.tv import TV
 from visprior.schedule.schedule import Schedule
 
 ONCE = Schedule([{"steps": 1, "step_size": 0.0}])
@@ -110,6 +111,41 @@ def test_an_optimizer_may_ask_for_the_energy_at_another_point(run_small):
     searched = run_small([1], {}, Halving(), far).history[:, 0, 0]
     assert plain[1] > plain[0]
     assert (searched[1:] <= searched[:-1]).all() and searched[-1] < 0.9 * searched[0]
+
+
+def test_that_energy_is_the_sum_of_the_terms_of_each_image(run_small):
+    """With three images and two terms; the bare measure is none of them."""
+    asked = []
+
+    class Ask(GD):
+        def update(self, z, g, state, step_size, t, energy):
+            asked.append(energy(z)[0])
+            return super().update(z, g, state, step_size, t, energy)
+
+    terms = run_small([1, 2, 3], {"tv": TV()}, Ask(), ONCE).history[0]
+    assert terms.shape == (3, 3) and (terms > 0).all()
+    torch.testing.assert_close(asked, [terms[0] + terms[2]])
+
+
+class Enough(Regularizer):
+    """Ends the run when every image's data term is below a bound."""
+
+    def __init__(self, bound):
+        self.bound = bound
+
+    def stop(self, values, t):
+        return (values < self.bound).all()
+
+
+def test_a_run_is_ended_by_the_data_terms_of_its_last_step(run_small):
+    """Not by their bare measure, which is below 1 all the time."""
+    gentle = Schedule([{"steps": 9, "step_size": 100.0}])
+    whole = run_small([1, 2], {}, GD(), gentle).history
+    assert whole[:, 1].max() < 2 < whole[:, 0].min()
+    bound = whole[5, 0].max().item() * (1 + 1e-9)
+    assert (whole[:5, 0].max(1).values > bound).all()
+    solution = run_small([1, 2], {"enough": Enough(bound)}, GD(), gentle)
+    assert solution.steps == 6 and torch.equal(solution.history, whole[:6])
 
 
 class Vector(SimpleNamespace):

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from visprior.config.build import build
 from visprior.config.schema import config_dir
@@ -270,6 +272,30 @@ def test_octaves_need_a_crop(run_small):
         run_small([1], {}, GD(), OCTAVES)
 
 
+@pytest.mark.parametrize(("steps", "side"), [(2, 24), (3, 30)])
+def test_the_picture_is_that_of_the_last_steps_stage(run_small, steps, side):
+    """Octaves of two steps and one: before the second one's step, and after it."""
+    stages = [{"steps": 2, "step_size": 1.0}, {"steps": 1, "step_size": 1.0, "scale": 1.25}]
+
+    class Stop:
+        def step(self, moment, solver):
+            return moment.step == steps
+
+    solution = run_small([1], {"crop": Crop()}, GD(), Schedule(stages), watch=Stop())
+    assert solution.moment.z.shape[-1] == side
+    assert (solution.x if solution.canvas is None else solution.canvas).shape[-2:] == (side, side)
+    assert (solution.canvas is None) is (side == 24)
+
+
+def test_an_octave_twice_as_large_shows_the_whole_image_enlarged(run_small):
+    stages = [{"steps": 1, "step_size": 0.0}, {"steps": 1, "step_size": 0.0, "scale": 2.0}]
+    small = run_small([1], {}, GD(), Schedule(stages[:1])).x
+    solution = run_small([1], {"crop": Crop()}, GD(), Schedule(stages))
+    # Around the centre of each four pixels lies one of the small ones.
+    back = functional.avg_pool2d(solution.canvas, 2)
+    assert back.shape == small.shape and np.corrcoef(back.flatten(), small.flatten())[0, 1] > 0.9
+
+
 def test_a_list_needs_one_number_per_image(run_small):
     with pytest.raises(UserError, match=r"tv.weight has 2 numbers for 3 images"):
         run_small(SEEDS, {"tv": TV(weight=[1, 2])}, GD(), GENTLE)
@@ -311,6 +337,27 @@ def test_gradients_go_through_the_parametrization(run_small, extra):
     z = run_small(SEEDS, parts(), GD(), slow, param=Tenfold())
     x = run_small(SEEDS, parts(), GD(), fast)
     torch.testing.assert_close(z.x, x.x, rtol=0, atol=1e-8)
+
+
+class Moved(Regularizer):
+    """10 (x + 1) - 3 in the three hooks after a step."""
+
+    def project(self, x, t):
+        return x + 1
+
+    def confine(self, new, old, t, rng):
+        return 10 * new
+
+    def move(self, x, t, rng):
+        return x - 3
+
+
+@pytest.mark.parametrize("param", [None, Tenfold()])
+def test_the_hooks_after_a_step_change_the_image_one_after_the_other(run_small, param):
+    still = Schedule([{"steps": 1, "step_size": 0.0}])
+    x = run_small([1, 2], {}, GD(), still).x
+    moved = run_small([1, 2], {"moved": Moved()}, GD(), still, param=param).x
+    torch.testing.assert_close(moved, 10 * (x + 1) - 3)
 
 
 class Chain(Regularizer):

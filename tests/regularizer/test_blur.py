@@ -80,6 +80,15 @@ def test_bilateral_keeps_a_high_edge_where_the_gaussian_does_not():
     assert (Blur().project(x, at(0)) - x).abs().max() > 30
 
 
+def test_the_thesis_program_calls_them_so():
+    """cv2.GaussianBlur(x, (7, 7), 0.7) and cv2.bilateralFilter(x, 7, 102, 1) every second step."""
+    x = X[:1].numpy()
+    np.testing.assert_allclose(Blur().project(X, at(1))[:1].numpy(), gaussian(x, 0.7), atol=1e-9)
+    got = Bilateral().project(X, at(2))[0].numpy()
+    np.testing.assert_allclose(got, bilateral(x[0], 7, 102.0, 1.0), atol=1e-9)
+    assert torch.equal(Bilateral().project(X, at(1)), X)
+
+
 def test_every():
     """The first step and each so many after it."""
     for part, expected in ((Blur(every=3), [0, 3, 6]), (Bilateral(every=2), [0, 2, 4, 6, 8])):
@@ -99,6 +108,8 @@ def test_clip():
     [
         (lambda: Blur(size=4), "blur.size must be an odd"),
         (lambda: Blur(sigma=0), "blur.sigma must be >= 0.001"),
+        (lambda: Bilateral(sigma_color=0), "bilateral.sigma_color must be >= 0.001"),
+        (lambda: Bilateral(sigma_space=0), "bilateral.sigma_space must be >= 0.001"),
         (lambda: Bilateral(every=0), "bilateral.every must be"),
         (lambda: Blur(size=9).prepare(Scene((4, 20), [0.0], 1.0)), "too large for 4x20 pixels"),
     ],

@@ -109,6 +109,18 @@ def test_gradcheck(padding, how):
     )
 
 
+def test_half_a_pixel_past_a_constant_border():
+    """Cubic convolution (a = -3/4) half way past the edge e: the colour c and an undershoot.
+
+    Its weights of e, c, c, c there are 3/32 less than 0 for e: c - 3/32 (e - c).
+    """
+    x = torch.full((1, 1, 8, 8), 90.0, dtype=torch.float64)
+    shift = torch.tensor([[0.0, 1.5]], dtype=torch.float64)
+    colour = torch.tensor([10.0], dtype=torch.float64)
+    seen = resample(x, torch.eye(2)[None].double(), shift, "constant", colour, "bicubic")
+    assert seen[0, 0, 4, -1].item() == pytest.approx(10 - 3 / 32 * 80)
+
+
 def test_every_draw_is_as_frequent_as_it_should_be():
     steps = 20000
     d = part().draws(Streams([11], steps))[:, 0]
@@ -183,6 +195,8 @@ def test_the_files(compose_job, name, scales, angles):
     ("keys", "message"),
     [
         ({"jitter": [3]}, r"jitter must be two whole numbers >= 0, got \[3\]"),
+        ({"jitter": [-1, 3]}, "jitter must be two whole numbers >= 0"),
+        ({"jitter": [3, 1.5]}, "jitter must be two whole numbers >= 0"),
         ({"scale": [1.0, 0.0]}, "scale must be a list of numbers > 0"),
         ({"rotate": []}, r"rotate is empty; \[0\] is no rotation"),
         ({"padding": "mirrored"}, "did you mean 'mirror'"),

@@ -52,6 +52,14 @@ def test_flat_regions_have_a_finite_slope():
     assert g[0, 0, 0, 0].item() == pytest.approx(0.5e6 * 4e-9, rel=1e-6)
 
 
+def test_no_floor_where_the_slope_is_finite():
+    """|d|^2.5 at d = 1e-3: its slope is 2.5 d^1.5, far below the floor of beta < 2."""
+    x = torch.tensor([0.0, 1e-3], dtype=torch.float64).view(1, 1, 1, 2).requires_grad_()
+    (g,) = torch.autograd.grad(total_variation(x, 2.5).sum(), x)
+    slope = 2.5 * 1e-3**1.5
+    assert g.flatten().tolist() == pytest.approx([-slope, slope])
+
+
 def test_gradient_rotates_with_the_image():
     """Of the symmetrised energy: forward differences are not symmetric, their sum over turns is."""
     x = torch.rand(1, 3, 7, 7, dtype=torch.float64)

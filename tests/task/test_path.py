@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
+from visprior.config.build import build
 from visprior.data.picture import load_picture
 from visprior.errors import UserError
 from visprior.files.whole import read_json
@@ -69,6 +70,10 @@ def test_the_thesis_numbers_give_421_frames(path, photographs):
     lines = (out / "activations.csv").read_text().splitlines()
     assert len(lines) == 422 and lines[0] == HEADINGS
     assert lines[1 + 84].startswith("84,p1,")
+    distances = [float(line.split(",")[4]) for line in lines[1:]]
+    way = (picture(photographs, 1) - picture(photographs, 0)).norm().item()
+    assert distances[:3] == pytest.approx([0, way / 84, way / 84])
+    assert [pair["unevenness"] for pair in rows[0]["pairs"]] == pytest.approx([0] * 5, abs=1e-6)
     assert (
         rows[0]["lowest"]
         == rows[0]["straight"]
@@ -81,11 +86,13 @@ def test_a_pair_says_whether_it_reaches_its_lower_end(path):
     """Along straight lines, where some do and some do not; from the activations on disk."""
     _, rows, tensors = path("task.passes=0", starts=6)
     a = tensors["activation"]
-    expected = []
+    expected, lowest = [], []
     for i in range(5):
         first, *inner, last = a[84 * i : 84 * (i + 1) + 1].tolist()
         expected.append(min(inner) >= min(first, last))
+        lowest.append(min(inner))
     assert [pair["reaches_lower_end"] for pair in rows[0]["pairs"]] == expected
+    assert [pair["lowest_inside"] for pair in rows[0]["pairs"]] == pytest.approx(lowest)
     assert False in expected and rows[0]["pairs_reached"] == sum(expected)
 
 
@@ -98,6 +105,8 @@ def test_a_pair_says_whether_it_reaches_its_lower_end(path):
         ([2.5, 5.0], (1.0, 2.0), False),  # not by more than 1 below 3
         ([1.9, 5.0], (1.0, 2.0), True),
         ([1.9, 5.0], (1.0, 4.5), False),  # not by more than 4.5 below 6
+        ([3.5, 4.5], (0.0, 0.0), False),  # the second below 6, but no less than 4.5
+        ([3.0, 5.0], (0.0, 0.0), False),  # no less than 3
     ],
 )
 def test_an_inserted_image_sags_below_both_pivots(inserted, drop, expected):
@@ -325,6 +334,12 @@ def test_pre_images_of_another_size_are_resized_and_that_is_said(path):
     assert tensors["x"].shape == (5, 3, 30, 30)
     said = read_json(again / "run.json")["warnings"]
     assert len(said) == 1 and "are 24 x 24; they are resized to 30 x 30" in said[0]
+    _, _, tensors = path(f"task.starts={folder}", *small, "size=17", starts=0, folder="smaller")
+    kept = load_file(folder / "preimages.safetensors")["x"]
+    for k in range(2):
+        planes = [Image.fromarray(plane.numpy()) for plane in kept[k]]
+        wanted = [np.asarray(p.resize((17, 17), Image.Resampling.BICUBIC)) for p in planes]
+        np.testing.assert_allclose(tensors["x"][2 * k], np.stack(wanted), atol=1e-2)
 
 
 def test_float64_pre_images_stay_what_they_are(path):
@@ -354,6 +369,7 @@ BAD = [
     ("task.passes=3", "task.passes must be a whole number from 0 to 2"),
     ("task.drop=3", "task.drop must be two numbers >= 0, got 3"),
     ("task.drop=[1,b]", "task.drop must be two numbers >= 0"),
+    ("task.drop=[1,2,3]", "task.drop must be two numbers >= 0"),
     ("task.band.spring=stiff", "task.band.spring must be null or a number >= 0, got stiff"),
     (
         "task.band.spring=2",
@@ -375,6 +391,31 @@ def test_mistakes(path, photographs, override, words):
     with pytest.raises(UserError, match=words) as error:
         path(given, starts=0 if "starts" in given else 2)
     assert "\n" not in str(error.value)
+
+
+def test_the_spring_is_held_against_steps_per_pixel(path):
+    """0.001 by steps of 0.255 * 24 * 24 is a path closed by 0.15 of a difference; by 100 times
+    that it flies apart.
+    """
+    per_pixel = ["+schedule.per_pixel=true", "task.passes=0", "task.pivots=1", "task.insert=0"]
+    path("task.band.spring=0.001", *per_pixel)
+    with pytest.raises(UserError, match=r"spring=0.1 is too stiff for steps of 146\.88"):
+        path("task.band.spring=0.1", *per_pixel, folder="stiff")
+
+
+def test_the_steps_of_all_links_are_counted(tiny, job_of, photographs):
+    """Two channels, three start images: four links of 10 + 2 steps."""
+    names = ",".join(f"{photographs}/p{i}.png" for i in range(3))
+    job = job_of(*tiny, *FAST, "channel=[0,2]", "schedule.steps=12", f"task.starts=[{names}]",
+                 task="path")  # fmt: skip
+    parts = build(job.cfg.task, job.cfg.trust).prepare(job)
+    assert parts.steps == 48
+    assert parts.words == "2 paths through 3 images, at most 48 steps"
+
+
+def test_what_couples_images_does_not_go_with_the_band(path):
+    with pytest.raises(UserError, match="diversity couples the images of a batch, as the band"):
+        path("regularizer=[diversity]", "seeds=2")
 
 
 def test_a_channel_that_never_activates(tiny, go, photographs):
@@ -422,6 +463,7 @@ def test_a_path_says_how_active_its_frames_are(path):
     about = read_json(out / "run.json")
     assert about["main"]["value"] == row["lowest"]
     assert "frame 2 most: activation" in about["warnings"][0]
+    assert "channel2" not in about["warnings"][0]  # there is no other path
 
 
 def test_a_path_that_ended_just_before_it_was_finished(path, tmp_path):
