@@ -87,6 +87,20 @@ def test_octave_crops_change_only_what_was_seen():
     assert whole.confine(out, old, t, streams) is out
 
 
+def test_jitter_of_one_pixel_is_none():
+    part, x = Jitter(T=1), torch.zeros(1, 3, 6, 6)
+    stage = Schedule([{"steps": 1, "step_size": 1}]).stages("x")[0]
+    assert part.margin(stage) == 0 and part.perturb(x, _at(0, 1), Streams([0], 1)) is x
+
+
+def test_uniform_crops_come_from_everywhere_equally():
+    part, streams = Crop("uniform"), Streams([0], 4000)
+    draws = np.stack([part.offsets(3, _at(k, 4000), streams)[0] for k in range(4000)])
+    counts = np.histogram2d(draws[:, 0], draws[:, 1], bins=4)[0]
+    assert draws.min() == 0 and draws.max() == 3
+    assert ((counts - 250) ** 2 / 250).sum() < 30.6  # 15 degrees of freedom, 1 %
+
+
 def test_refuses():
     with pytest.raises(UserError, match=r"jitter\.T"):
         Jitter(T=0)

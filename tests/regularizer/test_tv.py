@@ -38,6 +38,8 @@ def test_weight_multiplies_the_papers_constant():
     expected = total_variation(x, 2.0) * (6.5 / 80) ** 2 / 64
     torch.testing.assert_close(TV(weight=1).energy(x, {}, T0), expected)
     torch.testing.assert_close(TV(weight=[1, 3]).energy(x, {}, T0), expected * torch.tensor([1, 3]))
+    for weight in (0, 0.25):
+        torch.testing.assert_close(TV(weight=weight).energy(x, {}, T0), weight * expected)
     summed = TV(weight=2.0, norm="sum").energy(x, {}, T0)
     torch.testing.assert_close(summed, 2 * total_variation(x, 2.0))
 
