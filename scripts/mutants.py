@@ -4,8 +4,9 @@
 
 A mutant is a module with one change: another operator, constant or truth value, a condition turned
 round, a statement removed, `return None`. Of all mutants of the rooms `count` are drawn with the
-seed; for each, the fast tests of its room run in a copy of the tree. It is killed where a test
-fails or hangs, else it survives. --at: of the drawn ones only those at these places, to look again.
+seed, each by a lot of its own: elsewhere in the tree the code may change, the draw stays. For each,
+the fast tests of its room run in a copy of the tree. It is killed where a test fails or hangs, else
+it survives. --at: of the drawn ones only those at these places, to look again.
 
 cosmic-ray was weighed: it draws no sample, has one test command for all modules, removes no
 statement, changes annotations, and a third of its mutants are such as << between floats.
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -88,23 +90,22 @@ def _left_out(node: Any) -> bool:
     return not isinstance(node, ast.AST) or isinstance(node, ast.Assert | ast.JoinedStr)
 
 
-def changes(parent: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Every change of what is inside: 'line:column  before  ->  after', and how to make it."""
+def changes(parent: ast.AST) -> Iterator[tuple[str, str, Callable[[], None]]]:
+    """Every change of what is inside: line:column, 'before  ->  after', and how to make it."""
     for field, value in ast.iter_fields(parent):
-        items = value if isinstance(value, list) else [value]
-        for i, node in enumerate(items):
+        listed = isinstance(value, list)
+        for i, node in enumerate(value if listed else [value]):
             if field in TYPES or _left_out(node):
                 continue
-            put = (
-                partial(items.__setitem__, i) if items is value else partial(setattr, parent, field)
-            )
+            put = partial(value.__setitem__, i) if listed else partial(setattr, parent, field)
             for new in replacements(node, field):
                 seen = parent if isinstance(parent, ast.expr | ast.keyword) else None
                 before = _short(seen or node)
                 put(new)
                 after = _short(seen or new)
                 put(node)
-                yield f"{node.lineno}:{node.col_offset}  {before}  ->  {after}", partial(put, new)
+                place = f"{node.lineno}:{node.col_offset}"
+                yield place, f"{before}  ->  {after}", partial(put, new)
             if not isinstance(node, ast.Raise):  # what an error says
                 yield from changes(node)
 
@@ -116,33 +117,38 @@ def _short(node: ast.AST) -> str:
 
 @dataclass(frozen=True)
 class Mutant:
-    """The change number `index` of a room's file."""
+    """The change number `index` of a room's file, the `nth` of those that read alike."""
 
     room: str
     file: str
     index: int
+    place: str  # FILE:LINE:COLUMN
     change: str
-
-    @property
-    def place(self) -> str:
-        """FILE:LINE:COLUMN."""
-        return f"{self.file}:{self.change.split()[0]}"
+    nth: int
 
     def source(self, original: str) -> str:
         """The module with its change."""
         tree = ast.parse(original)
-        list(changes(tree))[self.index][1]()
+        list(changes(tree))[self.index][-1]()
         return ast.unparse(tree)
 
 
 def mutants(root: Path, rooms: dict[str, str]) -> list[Mutant]:
     """All mutants of the rooms' modules."""
-    files = [(room, path) for room in rooms for path in sorted((root / room).glob("*.py"))]
-    return [
-        Mutant(room, path.relative_to(root).as_posix(), i, change)
-        for room, path in files
-        for i, (change, _) in enumerate(changes(ast.parse(path.read_text())))
-    ]
+    found = []
+    for room, path in [(r, path) for r in rooms for path in sorted((root / r).glob("*.py"))]:
+        file, alike = path.relative_to(root).as_posix(), Counter[str]()
+        for i, (place, change, _) in enumerate(changes(ast.parse(path.read_text()))):
+            alike[change] += 1
+            found.append(Mutant(room, file, i, f"{file}:{place}", change, alike[change]))
+    return found
+
+
+def drawn(every: list[Mutant], count: int, seed: int) -> list[Mutant]:
+    """`count` of them, in their order."""
+    lots = {m: random.Random(f"{seed} {m.file} {m.change} {m.nth}").random() for m in every}
+    chosen = set(sorted(every, key=lots.__getitem__)[:count])
+    return [m for m in every if m in chosen]
 
 
 def copied(root: Path, folder: str) -> Path:
@@ -175,10 +181,8 @@ def passes(root: Path, tests: str, limit: float, mutant: Mutant | None = None) -
             return run.wait() == 0
 
 
-def judged(
-    root: Path, rooms: dict[str, str], chosen: list[Mutant], workers: int
-) -> Iterator[tuple[Mutant, bool]]:
-    """Each mutant and whether it is killed, in their order."""
+def killed(root: Path, rooms: dict[str, str], chosen: list[Mutant], workers: int) -> Iterator[bool]:
+    """Whether each mutant is, in their order."""
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(workers) as pool:
         frozen, limits = copied(root, scratch), {}  # who goes on writing disturbs nothing
         for room in sorted({m.room for m in chosen}):
@@ -187,8 +191,7 @@ def judged(
                 raise SystemExit(f"{rooms[room]}: fails without any change")
             limits[room] = 60 + 2 * workers * (time.monotonic() - start)
         run = [pool.submit(passes, frozen, rooms[m.room], limits[m.room], m) for m in chosen]
-        for mutant, passed in zip(chosen, run, strict=True):
-            yield mutant, not passed.result()
+        yield from (not passed.result() for passed in run)
 
 
 def main() -> None:
@@ -199,15 +202,15 @@ def main() -> None:
     parser.add_argument("--at", nargs="+", metavar="FILE:LINE:COLUMN")
     given = parser.parse_args()
     every = mutants(ROOT, ROOMS)
-    drawn = sorted(random.Random(given.seed).sample(range(len(every)), given.count))
-    chosen = [m for m in map(every.__getitem__, drawn) if not given.at or m.place in given.at]
+    chosen = drawn(every, given.count, given.seed)
+    chosen = [m for m in chosen if not given.at or m.place in given.at]
     print(f"{len(chosen)} of {len(every)} mutants", flush=True)
     found = []
-    for mutant, killed in judged(ROOT, ROOMS, chosen, given.workers):
-        found.append((mutant.room, killed))
-        print(f"{'killed' if killed else 'survived':8}  {mutant.file}:{mutant.change}", flush=True)
+    for mutant, dead in zip(chosen, killed(ROOT, ROOMS, chosen, given.workers), strict=True):
+        found.append((mutant.room, dead))
+        print("killed   " if dead else "survived ", mutant.place, "", mutant.change, flush=True)
     for room in [*dict.fromkeys(room for room, _ in found), ""]:
-        own = [killed for name, killed in found if name.startswith(room)]
+        own = [dead for name, dead in found if name.startswith(room)]
         print(f"{room or 'all'}: {sum(own)} of {len(own)} killed, {sum(own) / len(own):.0%}")
 
 

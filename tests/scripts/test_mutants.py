@@ -44,7 +44,7 @@ def tree(tmp_path):
 def test_what_is_changed_and_what_is_not(tree):
     """No text, annotation, assertion or error; each mutant is what it says, with one change."""
     found = SCRIPT["mutants"](tree, ROOMS)
-    assert [m.change.split("  ", 1)[1] for m in found] == [
+    assert [m.change for m in found] == [
         "3  ->  4",
         "0  ->  1",
         "len(values) > upto  ->  len(values) >= upto",
@@ -59,19 +59,31 @@ def test_what_is_changed_and_what_is_not(tree):
     assert found[0].place == "visprior/room/sums.py:3:42"
     plain = SCRIPT["ast"].unparse(SCRIPT["ast"].parse(MODULE))
     for m in found:
-        before, after = m.change.split("  ")[1::2]
+        before, after = m.change.split("  ->  ")
         pairs = zip(plain.splitlines(), m.source(MODULE).splitlines(), strict=True)
         ((old, new),) = [(a, b) for a, b in pairs if a != b]
         assert before in old and after in new
+
+
+def test_the_draw_stays_where_other_code_changes(tree):
+    """Lines before it, and a module beside it; another seed draws others."""
+    draw, path = SCRIPT["drawn"], tree / "visprior/room/sums.py"
+    first = SCRIPT["mutants"](tree, ROOMS)
+    chosen = draw(first, 4, 0)
+    assert [m for m in first if m in chosen] == chosen and len(chosen) == 4
+    assert any(draw(first, 4, seed) != chosen for seed in (1, 2, 3))
+    path.write_text("import os\n\nHALF = 1 / 2\n" + MODULE)
+    again = SCRIPT["mutants"](tree, ROOMS)
+    assert len(again) == len(first) + 3
+    old = [m for m in again if "1 / 2" not in m.change]
+    assert [m.change for m in draw(old, 4, 0)] == [m.change for m in chosen]
 
 
 def test_killed_and_survived(tree):
     """The test knows a sum of three; it does not know the error."""
     found = SCRIPT["mutants"](tree, ROOMS)
     chosen = [found[i] for i in (1, 5, 8, 9)]
-    judged = list(SCRIPT["judged"](tree, ROOMS, chosen, 2))
-    assert [m for m, _ in judged] == chosen
-    assert [killed for _, killed in judged] == [True, True, False, True]
+    assert list(SCRIPT["killed"](tree, ROOMS, chosen, 2)) == [True, True, False, True]
     assert (tree / "visprior/room/sums.py").read_text() == MODULE
 
 
@@ -85,4 +97,4 @@ def test_a_hang_is_stopped(tree):
 def test_tests_that_fail_already_judge_nothing(tree):
     (tree / "tests/room/test_sums.py").write_text("def test_it():\n    assert False\n")
     with pytest.raises(SystemExit, match="fails without any change"):
-        list(SCRIPT["judged"](tree, ROOMS, SCRIPT["mutants"](tree, ROOMS)[:1], 1))
+        list(SCRIPT["killed"](tree, ROOMS, SCRIPT["mutants"](tree, ROOMS)[:1], 1))
