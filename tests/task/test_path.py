@@ -1,6 +1,7 @@
 """Paths of pre-images on a small network of the user's own."""
 
 import json
+import logging
 import math
 from itertools import pairwise
 
@@ -464,6 +465,16 @@ def test_a_path_says_how_active_its_frames_are(path):
     assert about["main"]["value"] == row["lowest"]
     assert "frame 2 most: activation" in about["warnings"][0]
     assert "channel2" not in about["warnings"][0]  # there is no other path
+
+
+def test_the_last_line_names_the_picture_to_look_at(path, caplog):
+    """Without a video the strip; of several paths the page."""
+    caplog.set_level(logging.INFO, "visprior")
+    still = ["task.passes=0", "task.pivots=1", "task.insert=0"]
+    path(*still)
+    assert caplog.messages[-1].endswith("run/strip.png")
+    path(*still, "channel=[2,1]", folder="two")
+    assert caplog.messages[-1].endswith("two/index.html")
 
 
 def test_a_path_that_ended_just_before_it_was_finished(path, tmp_path):
