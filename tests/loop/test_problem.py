@@ -127,6 +127,22 @@ def test_that_energy_is_the_sum_of_the_terms_of_each_image(run_small):
     torch.testing.assert_close(asked, [terms[0] + terms[2]])
 
 
+@pytest.mark.parametrize("interrupt", [True, False])
+def test_ctrl_c_leaves_what_there_is(run_small, interrupt):
+    """And it is said to be unfinished; a watch that stops the run does so without that."""
+
+    class Stop:
+        def step(self, moment, solver):
+            if moment.step == 2 and interrupt:
+                raise KeyboardInterrupt
+            return moment.step == 2
+
+    steps = [Schedule([{"steps": n, "step_size": 100.0}]) for n in (9, 2)]
+    solution = run_small([1], {}, GD(), steps[0], watch=Stop())
+    assert solution.interrupted is interrupt and solution.steps == 2
+    assert torch.equal(solution.x, run_small([1], {}, GD(), steps[1]).x)
+
+
 class Enough(Regularizer):
     """Ends the run when every image's data term is below a bound."""
 
