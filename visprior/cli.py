@@ -17,7 +17,9 @@ from visprior.command.ending import guarded, job_failed, wants_traceback
 from visprior.command.first_check import job_to_run
 from visprior.command.layers import layers, layers_of_figure
 from visprior.command.report import report, report_on
+from visprior.config.loading import CheckedLoader, loading_by
 from visprior.config.schema import config_dir, register
+from visprior.config.typed import Words
 
 __all__ = ["data", "layers", "main", "report"]
 
@@ -50,8 +52,10 @@ def _job(cfg: DictConfig) -> float | None:
 
 
 def _compute() -> None:
+    Words().begin(sys.argv[1:])
     prepare()
-    _job()
+    with loading_by(CheckedLoader):
+        _job()
 
 
 def main() -> None:

@@ -10,7 +10,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from visprior.config.trusted import check_who_trusts
 from visprior.job.identity import earlier_start, keep_settings
 
 if TYPE_CHECKING:
@@ -79,8 +78,6 @@ def job_to_run(cfg: DictConfig, folder: Path) -> "Run":
 def _job_of(cfg: DictConfig, folder: Path) -> "Run":
     """The job of a composed configuration."""
     hydra_cfg = HydraConfig.get()
-    typed: Any = OmegaConf.to_container(hydra_cfg.overrides.task, resolve=False)
-    check_who_trusts(cfg.trust or (), typed)
     from visprior.job.run import Run
 
     return Run(cfg, folder, OmegaConf.to_container(hydra_cfg.runtime.choices))

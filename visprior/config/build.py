@@ -2,8 +2,6 @@
 
 import inspect
 import re
-from importlib import import_module
-from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
@@ -11,11 +9,11 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from visprior.config.allowed import PYTHON_NET, check_class, check_names, nodes_with_target
 from visprior.config.files import choices_in, chosen_by
-from visprior.config.trusted import trusted_modules
+from visprior.config.trusted import import_trusted, put_code_folder_first
 from visprior.errors import UserError, did_you_mean, one_line
 
-_OURS = ("visprior.", "torch.nn.", "torch.optim.")  # torch.hub and torch.load run foreign code
 _NO_KEY = re.compile(r"got an unexpected keyword argument '(\w+)'")
 _NO_VALUE = re.compile(r"missing \d+ required (?:keyword-only |positional )?arguments?: (.*)")
 
@@ -26,14 +24,18 @@ def build(node: DictConfig, trust: Any = (), **objects: Any) -> Any:
     objects: arguments that no configuration can hold; they take the place of the node's.
 
     Raises:
-        UserError: a target that is not ours and not trusted; arguments that the part refuses.
+        UserError: a target that is no part and not trusted; arguments that the part refuses.
             Whatever else a constructor raises is a bug there and keeps its traceback.
     """
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise UserError(f"a part needs a _target_, got {node!r}")
-    allowed = (*_OURS, *(f"{name}." for name in trusted_modules(trust)))
-    for target in _targets(OmegaConf.to_container(node, resolve=True)):
-        _check(target, allowed)
+    plain = OmegaConf.to_container(node, resolve=True)
+    check_names(plain, trust or ())
+    import_trusted(trust or ())
+    for target in dict.fromkeys(str(part["_target_"]) for part in nodes_with_target(plain)):
+        check_class(target, trust or ())
+        if target == PYTHON_NET:
+            put_code_folder_first()
     try:
         if objects:  # Hydra would copy them
             return _with_objects(node, objects)
@@ -53,47 +55,6 @@ def _with_objects(node: DictConfig, objects: dict[str, Any]) -> Any:
         raise InstantiationException(str(error)) from error
 
 
-def _targets(node: Any) -> list[str]:
-    if isinstance(node, dict):
-        own = [str(node["_target_"])] if "_target_" in node else []
-        return own + [t for v in node.values() for t in _targets(v)]
-    return [t for v in node for t in _targets(v)] if isinstance(node, list) else []
-
-
-def _check(target: str, allowed: tuple[str, ...]) -> None:
-    """Refuse a target whose name, or what the name leads to, is not allowed or not there."""
-    package = target.split(".", maxsplit=1)[0]
-    if not target.startswith(allowed):
-        file = f"{package}.py"
-        entry = file if Path(file).is_file() else package
-        raise UserError(f"_target_={target} is not visprior's; trust=[{entry}] allows it")
-    try:
-        found = resolve_name(target)
-    except (ImportError, AttributeError) as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == package:
-            hint = f"; trust=[{package}.py] names a file, or its folder is put on PYTHONPATH"
-            raise UserError(f"_target_={target}: no module '{package}'{hint}") from error
-        if isinstance(error, AttributeError) and not _broken(target):
-            raise UserError(f"_target_={target}: there is nothing of that name") from error
-        raise
-    if not f"{getattr(found, '__module__', '')}.".startswith(allowed):
-        raise UserError(f"_target_={target} leads out of {package}, to {found!r}")
-
-
-def _broken(target: str) -> bool:
-    """Whether a module on the way to a target is there, but cannot be imported."""
-    parts = target.split(".")[:-1]
-    for i in range(1, len(parts) + 1):
-        name = ".".join(parts[:i])
-        try:
-            import_module(name)
-        except ModuleNotFoundError as error:
-            return error.name != name
-        except ImportError:
-            return True
-    return False
-
-
 def _refusal(node: DictConfig, cause: BaseException) -> UserError | None:
     """What a constructor did not like about its arguments; None when it is a bug instead."""
     key = node._get_full_key(None)
@@ -106,7 +67,7 @@ def _refusal(node: DictConfig, cause: BaseException) -> UserError | None:
         return UserError(f"unknown key '{key}.{match[1]}'{hint}")
     if isinstance(cause, TypeError) and (match := _NO_VALUE.search(text)):
         return UserError(f"{key} needs {match[1]}")
-    ours = node["_target_"].startswith(_OURS)
+    ours = node["_target_"].startswith(("visprior.", "torch."))
     if isinstance(cause, ValueError) or (ours and isinstance(cause, TypeError)):
         return UserError(f"{key}: {text}")
     return None

@@ -2,8 +2,14 @@
 
 import base64
 import io
+import logging
+import warnings
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 class Thumbnail(NamedTuple):
@@ -28,14 +34,33 @@ def thumbnail(
     return Thumbnail(file.relative_to(folder).as_posix(), file.name, height, data)
 
 
+def read_rgb(file: Path) -> "Image | None":
+    """The picture; None, and a warning, when it is damaged or far larger than any that we write."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file) as opened:
+                return opened.convert("RGB")
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        _say_once(file, "is too large a picture")
+    except (OSError, SyntaxError, ValueError):
+        _say_once(file, "cannot be read as a picture")
+    return None
+
+
+@cache
+def _say_once(file: Path, what: str) -> None:
+    logging.getLogger("visprior").warning("'%s' %s; it is left out", file, what)
+
+
 def _jpeg(file: Path, height: int, width: int) -> str | None:
     """The picture as a data URI."""
     from PIL import Image
 
-    try:
-        with Image.open(file) as opened:
-            small = opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    small = read_rgb(file)
+    if small is None:
         return None
     small.thumbnail((width, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from visprior.render.sheet import EMPTY, GAP, Cell, contact_sheet
+from visprior.render.thumbnail import read_rgb
 from visprior.report.sheet_content import Picture, SheetContent
 
 USUAL, SMALLEST = 192, 24  # height of a picture on the sheet
@@ -69,7 +70,7 @@ def _aspect(picture: Picture) -> float:
     try:
         with Image.open(picture.file) as image:
             return image.width / image.height
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return 1.0
 
 
@@ -104,10 +105,8 @@ def _tile(picture: Picture, height: int) -> np.ndarray | str:
 
     if picture.file is None:
         return picture.reason
-    try:
-        with Image.open(picture.file) as opened:
-            image = opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    image = read_rgb(picture.file)
+    if image is None:
         return f"{picture.file.name} cannot be read"
     size = (max(1, round(image.width * height / image.height)), height)
     smooth = image.height > height / 2
