@@ -56,7 +56,7 @@ def check_hydra(cfg: DictConfig, trust: Iterable[str], sweeps: bool) -> None:
         _check_made(cfg, name, trust, sweeps or name == "callbacks")
     plain: Any = OmegaConf.to_container(cfg.hydra, resolve=False)
     for name in ("job_logging", "hydra_logging"):
-        _check_logging(f"hydra.{name}", plain.get(name))
+        _check_logging(f"hydra.{name}", plain.get(name), str(plain["job"].get("name")))
     for key, value in _leaves("hydra.job.env_set", plain["job"].get("env_set")):
         if value is not None and value != os.environ.get(key[18:]) and not is_typed(key):
             raise _stands_in_a_file(key, "may change which programs run")
@@ -101,27 +101,27 @@ def _check_commands(key: str, plain: Any) -> None:
         raise UserError(f"{key}: a value has more than one line")
 
 
-def _check_logging(key: str, plain: Any) -> None:
+def _check_logging(key: str, plain: Any, job: str) -> None:
     """Handlers on streams and on files in the run's folder, formatters; nothing else is made."""
     if plain is None:
         return
-    made = {"handlers": _check_handler, "formatters": _check_formatter}
-    for group, check in made.items():
-        for name, node in _items(f"{key}.{group}", plain.get(group)):
-            check(f"{key}.{group}.{name}", node)
-    rest = {k: v for k, v in plain.items() if k not in made}
+    for name, node in _items(f"{key}.handlers", plain.get("handlers")):
+        _check_handler(f"{key}.handlers.{name}", node, job)
+    for name, node in _items(f"{key}.formatters", plain.get("formatters")):
+        _check_formatter(f"{key}.formatters.{name}", node)
+    rest = {k: v for k, v in plain.items() if k not in ("handlers", "formatters")}
     if rest.get("filters"):
         raise UserError(f"{key}.filters: there are none")
     _check_values(key, rest)
 
 
-def _check_handler(key: str, node: dict[str, Any]) -> None:
+def _check_handler(key: str, node: dict[str, Any], job: str) -> None:
     kind = node.get("class")
     if kind not in _HANDLERS | _FILES:
         known = ", ".join(sorted(_HANDLERS | _FILES))
         raise UserError(f"{key}: class={kind} is not allowed; allowed: {known}")
     if kind in _FILES:
-        name = str(node.get("filename")).replace("${hydra.job.name}", "visprior")
+        name = str(node.get("filename")).replace("${hydra.job.name}", job)
         if not _IN_FOLDER.fullmatch(name):
             inside = "${hydra.runtime.output_dir}/NAME"
             raise UserError(f"{key}: a file lies in the run's folder: filename: {inside}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from visprior.render.sheet import EMPTY, GAP, Cell, contact_sheet
-from visprior.render.thumbnail import read_rgb
+from visprior.render.thumbnail import aspect_of, read_rgb
 from visprior.report.sheet_content import Picture, SheetContent
 
 USUAL, SMALLEST = 192, 24  # height of a picture on the sheet
@@ -23,7 +23,7 @@ def draw_sheet(content: SheetContent, title: str, largest: int = USUAL) -> np.nd
     content, title = _cut(content, title)
     pictures = [picture for row in content.cells for cell in row for picture in cell]
     across, down = _shape(max(len(cell) for row in content.cells for cell in row))
-    aspect = max((_aspect(picture) for picture in pictures[:64]), default=1.0)
+    aspect = max((aspect_of(p.file) if p.file else 1.0 for p in pictures[:64]), default=1.0)
     room_across = WIDEST / (len(content.cells[0]) * across * aspect)
     room_down = HIGHEST / (len(content.cells) * down)
     height = int(max(SMALLEST, min(largest, room_across, room_down)))
@@ -60,18 +60,6 @@ def _shape(n: int) -> tuple[int, int]:
     """Columns and rows for n pictures in one cell: side by side up to three, then near-square."""
     across = max(n, 1) if n <= 3 else math.ceil(math.sqrt(n))
     return across, math.ceil(max(n, 1) / across)
-
-
-def _aspect(picture: Picture) -> float:
-    from PIL import Image
-
-    if picture.file is None:
-        return 1.0
-    try:
-        with Image.open(picture.file) as image:
-            return image.width / image.height
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return 1.0
 
 
 def _cell(pictures: Sequence[Picture], height: int, across: int, down: int) -> Cell:
