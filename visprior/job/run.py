@@ -124,7 +124,7 @@ class Run:
         loop, measure = self.driver.loop, self.driver.task.measure
         watch = ProgressWatch(loop.images.problem, self.job.bar, 0, self.cfg.record.every)
         try:
-            with chdir(self.cwd), _limits_in_words(self.job):
+            with reading_in(self.cwd), _limits_in_words(self.job):
                 solution = loop.solve(watch)
                 if solution.interrupted:
                     raise KeyboardInterrupt
