@@ -3,6 +3,7 @@
 import json
 import pickle
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ class _Touch:
 
 
 @pytest.fixture
-def here(outputs, monkeypatch) -> Path:
+def here(outputs, monkeypatch) -> Iterator[Path]:
     """The current folder, with the files that the attacks use; Python looks for modules in it."""
     Path("helpers.py").write_text(HELPERS)
     Path("hubconf.py").write_text(f"{HELPERS}\nnet()\n")
