@@ -41,7 +41,7 @@ def keep_settings(folder: Path, cfg: DictConfig, hydra_cfg: Any) -> None:
         (folder / ".hydra" / f"{name}.yaml").write_text(OmegaConf.to_yaml(node), encoding="utf-8")
 
 
-def stored_settings(folder: Path, trust: Sequence[str]) -> tuple[DictConfig, Path]:
+def stored_settings(folder: Path, trust: Sequence[str] = ()) -> tuple[DictConfig, Path]:
     """The configuration of the run in a folder, and the folder it was started from.
 
     Raises:
