@@ -41,7 +41,8 @@ def check_names(plain: Any, trust: Iterable[str], resolved: bool = True) -> None
             continue
         if not target.startswith((*_OURS, *_TORCH, *_prefixes(trusted))):
             package = target.split(".", maxsplit=1)[0]
-            raise UserError(f"_target_={target} is not visprior's; {_way(package)} allows it")
+            whose = "no part of visprior" if package == "visprior" else "not visprior's"
+            raise UserError(f"_target_={target} is {whose}; {_way(package)} allows it")
         code = node.get("target")
         if target == PYTHON_NET and isinstance(code, str) and (resolved or "${" not in code):
             _check_code(code, trusted)
