@@ -10,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from visprior.command.stopping import leaving_at_once, stopped
 from visprior.config.trusted import check_who_trusts
 from visprior.job.identity import earlier_start, keep_settings
 
@@ -50,9 +51,13 @@ class FirstCheck(Callback):
                 job = _job_of(_without_hydra(config), folder)
                 job.check()
         except Exception as error:
+            if stopped():
+                raise KeyboardInterrupt from None
             raise Refused(error, held.records) from error
         finally:
             HydraConfig.instance().cfg = before
+        if stopped():
+            raise KeyboardInterrupt
         _checked[folder.resolve()] = job, held.records
 
 
@@ -81,7 +86,8 @@ def _job_of(cfg: DictConfig, folder: Path) -> "Run":
     hydra_cfg = HydraConfig.get()
     typed: Any = OmegaConf.to_container(hydra_cfg.overrides.task, resolve=False)
     check_who_trusts(cfg.trust or (), typed)
-    from visprior.job.run import Run
+    with leaving_at_once():
+        from visprior.job.run import Run
 
     return Run(cfg, folder, OmegaConf.to_container(hydra_cfg.runtime.choices))
 

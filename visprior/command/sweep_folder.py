@@ -21,7 +21,7 @@ _swept: dict[str, int] = {}  # key -> how many values; empty in the processes of
 class SweepFolder(Callback):
     """Remember a sweep's folder, so that its report is made also when jobs failed.
 
-    Hydra 1.3 does not call on_multirun_end after a failed job, so visprior.cli makes the report.
+    Hydra 1.3 does not call on_multirun_end after a failed job, so command.compute makes the report.
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs) -> None:
