@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from pkgutil import resolve_name
@@ -16,6 +17,9 @@ from visprior.config.trusted import trusted_modules
 from visprior.errors import UserError, did_you_mean, one_line
 
 _OURS = ("visprior.", "torch.nn.", "torch.optim.")  # torch.hub and torch.load run foreign code
+# What YAML has for true and false besides, which the command line reads as texts.
+_BOTH_WAYS = dict.fromkeys(("no", "off", "n", "0"), "false")
+_BOTH_WAYS |= dict.fromkeys(("yes", "on", "y", "1"), "true")
 _NO_KEY = re.compile(r"got an unexpected keyword argument '(\w+)'")
 _NO_VALUE = re.compile(r"missing \d+ required (?:keyword-only |positional )?arguments?: (.*)")
 
@@ -32,8 +36,10 @@ def build(node: DictConfig, trust: Any = (), **objects: Any) -> Any:
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise UserError(f"a part needs a _target_, got {node!r}")
     allowed = (*_OURS, *(f"{name}." for name in trusted_modules(trust)))
-    for target in _targets(OmegaConf.to_container(node, resolve=True)):
+    plain = OmegaConf.to_container(node, resolve=True)
+    for target in _targets(plain):
         _check(target, allowed)
+    _check_switches(plain, node._get_full_key(None))
     try:
         if objects:  # Hydra would copy them
             return _with_objects(node, objects)
@@ -58,6 +64,30 @@ def _targets(node: Any) -> list[str]:
         own = [str(node["_target_"])] if "_target_" in node else []
         return own + [t for v in node.values() for t in _targets(v)]
     return [t for v in node for t in _targets(v)] if isinstance(node, list) else []
+
+
+def _check_switches(node: Any, key: str) -> None:
+    """Refuse what is neither true nor false where a constructor's annotation says bool."""
+    if not isinstance(node, dict):
+        for i, value in enumerate(node if isinstance(node, list) else []):
+            _check_switches(value, f"{key}[{i}]")
+        return
+    kinds = _annotations(resolve_name(node["_target_"])) if "_target_" in node else {}
+    for name, value in node.items():
+        _check_switches(value, f"{key}.{name}")
+        kind = kinds.get(name)
+        if kind in (bool, bool | None) and not isinstance(value, kind):
+            meant = _BOTH_WAYS.get(str(value).lower())
+            hint = f"; did you mean {meant}?" if meant else ""
+            raise UserError(f"{key}.{name} must be true or false, got {value}{hint}")
+
+
+def _annotations(target: Any) -> dict[str, Any]:
+    """The types of a constructor's arguments; a user's own may name types that are not there."""
+    with suppress(TypeError, NameError, ValueError):
+        found = inspect.signature(target, eval_str=True).parameters
+        return {name: parameter.annotation for name, parameter in found.items()}
+    return {}
 
 
 def _check(target: str, allowed: tuple[str, ...]) -> None:
