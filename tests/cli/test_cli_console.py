@@ -74,6 +74,39 @@ def test_a_full_disk(outputs):
     assert not [p for p in run.iterdir() if p.suffix == ".tmp"]
 
 
+def test_two_commands_in_one_folder(outputs):
+    """The second is refused while the first lives, and goes on when that was killed."""
+    folder = outputs / "run"
+    words = [BIN / "visprior", *QUICK, "schedule.steps=9000", "record.save_seconds=0"]
+    words += [f"hydra.run.dir={folder}", "metric.classify.nets=null"]
+    first = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not (folder / "state.safetensors").is_file():
+        assert time.monotonic() < until and first.poll() is None
+        time.sleep(0.05)
+    settings = (folder / ".hydra" / "config.yaml").stat().st_mtime_ns
+    for more, line in (([], f"is in use: process {first.pid} on "), (["seed=1"], "another job")):
+        done = subprocess.run([*words, *more], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        (said,) = [x for x in done.stderr.splitlines() if x.startswith("visprior: error: ")]
+        assert line in said and "Traceback" not in done.stderr
+    assert first.poll() is None and status(folder)["status"] == "running"
+    assert (folder / ".hydra" / "config.yaml").stat().st_mtime_ns == settings
+    first.kill()
+    first.wait()
+    (folder / ".7-7.tmp").touch()
+    again = subprocess.Popen(
+        [BIN / "visprior", f"resume={folder}"], stderr=subprocess.PIPE, text=True
+    )
+    assert again.stderr is not None
+    assert any(line.startswith("going on after step") for line in again.stderr)
+    while (folder / ".7-7.tmp").exists() and again.poll() is None:
+        time.sleep(0.05)
+    assert not (folder / ".7-7.tmp").exists()
+    again.terminate()
+    assert again.wait(60) == 143 and not (folder / ".lock").exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_from_outside(outputs, number):
     running = subprocess.Popen(

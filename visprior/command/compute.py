@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from visprior.command import sweep_folder
 from visprior.command.arguments import prepare
 from visprior.command.ending import guarded, job_failed, wants_traceback
-from visprior.command.first_check import job_to_run
+from visprior.command.first_check import run_job
 from visprior.command.layers import layers_of_figure
 from visprior.command.report import report_on
 from visprior.command.stopping import exit_code
@@ -37,7 +37,7 @@ def _job(cfg: DictConfig) -> float | None:
     if in_sweep:
         log.info(sweep_folder.headline(int(hydra_cfg.job.num), list(hydra_cfg.overrides.task)))
     try:
-        return job_to_run(cfg, folder).run()
+        return run_job(cfg, folder)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(folder) from None
     except Exception as error:

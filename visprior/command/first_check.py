@@ -61,24 +61,24 @@ class FirstCheck(Callback):
         _checked[folder.resolve()] = job, held.records
 
 
-def job_to_run(cfg: DictConfig, folder: Path) -> "Run":
-    """The job that was checked in this process, or one of a sweep, which checks itself.
+def run_job(cfg: DictConfig, folder: Path) -> float | None:
+    """Run the job that was checked in this process, or one of a sweep, which checks itself.
 
-    Its settings are kept in .hydra/.
+    Its settings are kept in .hydra/. Returns the main metric.
 
     Raises:
-        UserError: the folder holds another job; the configuration is none.
+        UserError: the folder holds another job, or another process works there; the configuration
+            is none.
     """
+    about = HydraConfig.instance().cfg
     if folder.resolve() not in _checked:
         earlier_start(cfg, folder)  # another job's settings must not be written over
-        keep_settings(folder, cfg, HydraConfig.instance().cfg)
-        return _job_of(cfg, folder)
+        keep_settings(folder, cfg, about)
+        return _job_of(cfg, folder).run()
     job, said = _checked.pop(folder.resolve())
-    if not cfg.resume:
-        keep_settings(folder, cfg, HydraConfig.instance().cfg)
     for record in said:
         log.handle(record)
-    return job
+    return job.run(None if cfg.resume else lambda: keep_settings(folder, cfg, about))
 
 
 def _job_of(cfg: DictConfig, folder: Path) -> "Run":

@@ -18,8 +18,8 @@ from visprior.errors import UserError, did_you_mean, one_line
 
 _OURS = ("visprior.", "torch.nn.", "torch.optim.")  # torch.hub and torch.load run foreign code
 # What YAML has for true and false besides, which the command line reads as texts.
-_BOTH_WAYS = dict.fromkeys(("no", "off", "n", "0"), "false")
-_BOTH_WAYS |= dict.fromkeys(("yes", "on", "y", "1"), "true")
+_BOTH_WAYS = {"no": "false", "off": "false", "n": "false", "0": "false"}
+_BOTH_WAYS |= {"yes": "true", "on": "true", "y": "true", "1": "true"}
 _NO_KEY = re.compile(r"got an unexpected keyword argument '(\w+)'")
 _NO_VALUE = re.compile(r"missing \d+ required (?:keyword-only |positional )?arguments?: (.*)")
 

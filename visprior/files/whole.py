@@ -4,12 +4,15 @@ import errno
 import json
 import math
 import os
+import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from visprior.errors import UserError
+
+_TEMPORARY = re.compile(r"\.\d+-\d+\.tmp")  # the names that write_bytes gives
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -29,6 +32,13 @@ def write_json(path: Path, obj: object) -> None:
     """obj as JSON: NaN and infinity become null, scalars and arrays of numpy and torch plain."""
     text = json.dumps(_plain(obj), indent=2, allow_nan=False, ensure_ascii=False)
     write_bytes(path, f"{text}\n".encode())
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes have left that were killed while they wrote into this folder."""
+    for path in folder.rglob(".*.tmp"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def overwrite_json(path: Path, obj: object) -> None:

@@ -14,7 +14,8 @@ from yaml import YAMLError
 from visprior.config.objects import has_objects
 from visprior.config.schema import RunConfig
 from visprior.errors import UserError, did_you_mean, one_line, shown
-from visprior.files.whole import read_json
+from visprior.files.lock import check_free
+from visprior.files.whole import read_json, write_bytes
 
 AUTO = "auto"  # net.weights: trained ones if they can be had
 
@@ -36,7 +37,7 @@ def keep_settings(folder: Path, cfg: DictConfig, hydra_cfg: Any) -> None:
     (folder / ".hydra").mkdir(parents=True, exist_ok=True)
     nodes = {"config": cfg, "hydra": hydra_cfg, "overrides": hydra_cfg.hydra.overrides.task}
     for name, node in nodes.items():
-        (folder / ".hydra" / f"{name}.yaml").write_text(OmegaConf.to_yaml(node), encoding="utf-8")
+        write_bytes(folder / ".hydra" / f"{name}.yaml", OmegaConf.to_yaml(node).encode())
 
 
 def stored_settings(folder: Path) -> tuple[DictConfig, Path]:
@@ -63,15 +64,14 @@ def earlier_start(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     """run.json of an earlier start of this job in this folder, or {}.
 
     Raises:
-        UserError: the folder holds another job, or a sweep.
+        UserError: the folder holds another job, or a sweep; another process works there.
     """
     path = folder / "run.json"
     if (folder / "multirun.yaml").is_file():
         raise UserError(f"'{shown(folder)}' holds a sweep; choose another hydra.run.dir")
-    if not path.is_file():
-        return {}
-    before = read_json(path)
-    if before.get("config_hash") == config_hash(cfg):
+    before = read_json(path) if path.is_file() else {}
+    if not before or before.get("config_hash") == config_hash(cfg):
+        check_free(folder)
         return before
     other = f"'{shown(folder)}' holds another job{_differing(cfg, folder)}"
     raise UserError(f"{other}; choose another folder")
