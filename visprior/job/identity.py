@@ -17,16 +17,28 @@ from visprior.errors import UserError, did_you_mean, one_line, shown
 from visprior.files.lock import check_free
 from visprior.files.whole import read_json, write_bytes
 
-AUTO = "auto"  # net.weights: trained ones if they can be had
+AUTO = "auto"  # net.weights: trained ones if they can be had; micro_batch: as many as fit
 
 # Keys that do not change what is computed, so that a run can be recognised without them.
-_APART = ["resume", "report", "micro_batch", "record"]
+_APART = ["resume", "report", "record"]
 
 
 def config_hash(cfg: DictConfig) -> str:
     """The identity of a job: a digest of every key that its result depends on."""
-    kept = {k: v for k, v in _resolved(cfg).items() if k not in _APART}
+    kept = _that_matter(_resolved(cfg))
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _that_matter(plain: dict[str, Any]) -> dict[str, Any]:
+    """The keys that the result depends on.
+
+    In single precision a convolution of several images rounds otherwise than of each alone. How
+    many `auto` takes together is no setting, but what the others say.
+    """
+    kept = {k: v for k, v in plain.items() if k not in _APART}
+    if kept.get("micro_batch") == AUTO:
+        del kept["micro_batch"]
+    return kept
 
 
 def keep_settings(folder: Path, cfg: DictConfig, hydra_cfg: Any) -> None:
@@ -84,8 +96,8 @@ def _differing(cfg: DictConfig, folder: Path) -> str:
         stored = _resolved(loaded)
     except (OSError, ValueError, YAMLError, OmegaConfBaseException, UserError):
         return ""
-    own = _resolved(cfg)
-    keys = sorted(k for k in own if k not in _APART and own[k] != stored.get(k))
+    own, stored = _that_matter(_resolved(cfg)), _that_matter(stored)
+    keys = sorted(k for k in own | stored if own.get(k) != stored.get(k))
     return f", of another {', '.join(keys)}" if keys else ""
 
 
