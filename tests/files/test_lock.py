@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
+from visprior.command import sweep_folder
 from visprior.errors import UserError
 from visprior.files import lock
 from visprior.files.lock import NAME, SILENT, check_free, locked
@@ -128,3 +130,14 @@ def test_what_killed_writes_have_left_is_removed(tmp_path):
     left = [".mine.tmp", "12-13.tmp", "preimage.png"]
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*left, "part"])
     assert sorted(p.name for p in (tmp_path / "part").iterdir()) == sorted(left)
+
+
+def test_so_are_those_of_a_sweeps_report_when_it_starts_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep_folder, "started", [])
+    (tmp_path / "0_job").mkdir()
+    for place in (tmp_path, tmp_path / "0_job"):  # where another process may be at work
+        (place / ".12-140213.tmp").touch()
+    hydra = {"sweep": {"dir": str(tmp_path)}, "sweeper": {}, "overrides": {"task": []}}
+    sweep_folder.SweepFolder().on_multirun_start(OmegaConf.create({"hydra": hydra}))
+    assert [p.name for p in tmp_path.iterdir()] == ["0_job"]
+    assert (tmp_path / "0_job" / ".12-140213.tmp").is_file()

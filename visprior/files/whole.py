@@ -34,9 +34,12 @@ def write_json(path: Path, obj: object) -> None:
     write_bytes(path, f"{text}\n".encode())
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what processes have left that were killed while they wrote into this folder."""
-    for path in folder.rglob(".*.tmp"):
+def remove_leftovers(folder: Path, within: bool = True) -> None:
+    """Remove what processes have left that were killed while they wrote into this folder.
+
+    within: into the folders in it, too.
+    """
+    for path in folder.rglob(".*.tmp") if within else folder.glob(".*.tmp"):
         if _TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)
 
