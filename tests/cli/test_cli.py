@@ -86,7 +86,7 @@ BEFORE_THE_FIRST_STEP = [
     ("net.weights=other.pth", "weights 'other.pth' are of another network; missing: features.0"),
     ("task._target_=os.system", "_target_=os.system is not visprior's; trust=[os] allows it"),
     ("task._target_=torch.hub.load", "_target_=torch.hub.load is not visprior's"),
-    ("task._target_=visprior.net.python.torch.load", "_target_=visprior.net.python.torch.load leads out of"),
+    ("task._target_=visprior.errors.os.system", "_target_=visprior.errors.os.system leads out of"),
     ("task._target_=visprior.task.nope.No", "_target_=visprior.task.nope.No: there is nothing"),
     ("task._target_=nopart.Mine trust=[nopart]",
      "_target_=nopart.Mine: no module 'nopart'; trust=[nopart.py] names a file"),

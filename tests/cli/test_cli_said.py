@@ -136,3 +136,10 @@ def test_the_list_of_layers_is_of_the_size_asked_for(command):
     ]
     wrong = command("shapes_vgg", "size=nix", entry="layers")
     assert wrong.code == 2 and wrong.error.startswith("size must be a side or [height, width]")
+
+
+def test_a_key_may_be_another_ones_value(quick, outputs):
+    result = quick("schedule.steps=${seeds}", "seeds=2")
+    assert result.code == 0, result.err
+    (run,) = runs(outputs)
+    assert status(run)["steps"] == 2 and "schedule.steps=${seeds}" in status(run)["overrides"]

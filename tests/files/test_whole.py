@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from visprior.errors import UserError
-from visprior.files.whole import read_json, write_bytes, write_json
+from visprior.files.whole import overwrite_json, read_json, write_bytes, write_json
 
 
 def test_json_of_every_kind_of_number(tmp_path):
@@ -73,3 +73,16 @@ def test_a_failed_move_removes_the_temporary_file(tmp_path, monkeypatch):
     with pytest.raises(PermissionError):
         write_bytes(tmp_path / "x", b"new")
     assert not list(tmp_path.iterdir())
+
+
+def test_overwriting_takes_no_more_room_than_there_is(tmp_path):
+    path = tmp_path / "x.json"
+    write_json(path, {"status": "running", "list": [1, 2]})
+    size = path.stat().st_size
+    overwrite_json(path, {"status": "failed"})
+    assert read_json(path) == {"status": "failed"} and path.stat().st_size == size
+    with pytest.raises(OSError, match=r"No space left on device: '.*x\.json'"):
+        overwrite_json(path, {"status": "x" * (path.stat().st_blocks * 512 + size)})
+    assert read_json(path) == {"status": "failed"}
+    with pytest.raises(FileNotFoundError):
+        overwrite_json(tmp_path / "y.json", {})

@@ -84,17 +84,63 @@ def test_a_full_disk_is_named_with_its_file(folder):
     assert "preimage.png': No space left on device (VISPRIOR_OUTPUTS" in found["reason"]
 
 
-def test_a_full_disk_does_not_hide_the_error(folder, monkeypatch, caplog):
+@pytest.fixture
+def full(folder, monkeypatch):
+    """From when it is called, no new file fits on the disk."""
+
+    def full() -> OSError:
+        def refuse(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_bytes", refuse)
+        return OSError(errno.ENOSPC, "No space left on device", str(folder / "preimage.png"))
+
+    return full
+
+
+def test_a_full_disk_leaves_no_running_behind(folder, full):
+    with pytest.raises(OSError, match="No space left"), start(folder).running():
+        raise full()
+    found = read_json(folder / "run.json")
+    assert found["status"] == "failed" and "preimage.png': No space left" in found["reason"]
+    assert found["task"] == "inversion"
+
+
+def test_a_disk_that_is_full_at_the_very_end(folder, full):
+    """The file cannot say that the run has finished: then it failed."""
     run = start(folder)
+    with pytest.raises(OSError, match="No space left"), run.running():
+        full()
+        run.finish("cpu", interrupted=False)
+    assert read_json(folder / "run.json")["status"] == "failed"
 
-    def full(*args):
-        raise OSError(errno.ENOSPC, "No space left on device")
 
+def test_a_disk_that_is_full_when_a_killed_run_is_gone_on_with(folder, full):
+    folder.mkdir()
+    start(folder).write()  # the last that a killed process does
+    assert read_json(folder / "run.json")["status"] == "running"
+    run = start(folder, goes_on=True)
+    full()
+    with pytest.raises(OSError, match="No space left"), run.running():
+        pass
+    assert read_json(folder / "run.json")["status"] == "failed"
+
+
+def test_a_full_disk_does_not_hide_the_error(folder, full, caplog):
+    run = start(folder)
     with pytest.raises(ValueError, match="the cause"), run.running():
-        monkeypatch.setattr(run_file, "write_json", full)
+        full()
+        (folder / "run.json").unlink()
         raise ValueError("the cause")
     assert "run.json could not be written" in caplog.text
-    assert read_json(folder / "run.json")["status"] == "running"  # what was written first is whole
+
+
+def test_interpolations_that_were_typed_are_kept_as_they_were(folder):
+    typed = folder / ".hydra" / "overrides.yaml"
+    typed.parent.mkdir(parents=True)
+    typed.write_text("- schedule.steps=${size}\n")
+    with start(folder).running():
+        assert read_json(folder / "run.json")["overrides"] == ["schedule.steps=${size}"]
 
 
 def test_an_error_after_the_end_changes_nothing(folder):

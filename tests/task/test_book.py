@@ -70,6 +70,18 @@ def test_examples_ask_for_a_book_of_one_layer_too(book):
     assert len(Links(page).lazy) == 2 + 4
 
 
+def test_examples_are_of_the_size_of_the_statistics(book):
+    """Whatever size the pre-images have."""
+    keys = [*KEYS, "layer=relu1_2", "channel=[0,3]", "task.examples=2", "task.M=1"]
+    small, metrics = book(*keys, "size=32", folder="small")
+    usual, _ = book(*keys, folder="usual")
+    found = [file for image in metrics["images"] for file in image["examples"]]
+    assert len(found) == 4
+    for file in found:
+        patch = small / "relu1_2" / file
+        assert patch.read_bytes() == (usual / "relu1_2" / file).read_bytes()
+
+
 def test_batches_change_nothing(book, compose_job, tmp_path):
     """Each channel as in a batch of all of them, in float64."""
     keys = ["layer=[relu1_2]", "channel=[0,3,5]", "precision=fp64"]

@@ -5,10 +5,12 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from visprior.command import sweep_folder
 from visprior.command.first_check import Refused
+from visprior.command.stopping import exit_code, stopped
 from visprior.config.compose import MISTAKES, explain
 from visprior.config.typed import brings_code
 from visprior.errors import RunFailed, UserError, of_storage, one_line, shown, storage_line
@@ -20,14 +22,13 @@ _told: set[str] = set()  # what was wrong with earlier jobs of a sweep
 
 
 def guarded(command: Callable[[], object]) -> int:
-    """Run a command; the exit code says how it went (0, 1 a bug or a bad result, 2, 130)."""
+    """Run a command; the exit code says how it went (0, 1 a bug or a bad result, 2, 130, 143)."""
     _codes.clear()
     _told.clear()
     try:
         command()
     except KeyboardInterrupt as interrupt:
-        _say(_how_to_go_on(*interrupt.args))
-        return 130
+        return _interrupted(*interrupt.args)
     except BrokenPipeError:  # head or grep -q has read enough; what is left goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -35,6 +36,8 @@ def guarded(command: Callable[[], object]) -> int:
         return _refuse(refused)
     except Exception as error:
         line = _line(error)
+        if stopped() and line is None:  # a module has made another error of the interruption
+            return _interrupted()
         if line is None or wants_traceback:
             raise
         _say(f"error: {line}")
@@ -62,7 +65,8 @@ def usage(line: str, text: str | None) -> None:
 
 
 def _say(line: str) -> None:
-    print(f"visprior: {line}", file=sys.stderr)
+    with suppress(OSError):  # stderr on a full disk, say
+        print(f"visprior: {line}", file=sys.stderr)
 
 
 def _tell(error: Exception, folder: Path | None = None) -> int:
@@ -94,6 +98,11 @@ def _line(error: Exception) -> str | None:
     if isinstance(error, MISTAKES):
         return explain(error, sys.argv[1:])
     return storage_line(error) if isinstance(error, OSError) else None
+
+
+def _interrupted(folder: Path | None = None) -> int:
+    _say(_how_to_go_on(folder))
+    return exit_code()
 
 
 def _how_to_go_on(folder: Path | None = None) -> str:

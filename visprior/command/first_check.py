@@ -10,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from visprior.command.stopping import leaving_at_once, stopped
 from visprior.job.identity import earlier_start, keep_settings
 
 if TYPE_CHECKING:
@@ -49,36 +50,41 @@ class FirstCheck(Callback):
                 job = _job_of(_without_hydra(config), folder)
                 job.check()
         except Exception as error:
+            if stopped():
+                raise KeyboardInterrupt from None
             raise Refused(error, held.records) from error
         finally:
             HydraConfig.instance().cfg = before
+        if stopped():
+            raise KeyboardInterrupt
         _checked[folder.resolve()] = job, held.records
 
 
-def job_to_run(cfg: DictConfig, folder: Path) -> "Run":
-    """The job that was checked in this process, or one of a sweep, which checks itself.
+def run_job(cfg: DictConfig, folder: Path) -> float | None:
+    """Run the job that was checked in this process, or one of a sweep, which checks itself.
 
-    Its settings are kept in .hydra/.
+    Its settings are kept in .hydra/. Returns the main metric.
 
     Raises:
-        UserError: the folder holds another job; the configuration is none.
+        UserError: the folder holds another job, or another process works there; the configuration
+            is none.
     """
+    about = HydraConfig.instance().cfg
     if folder.resolve() not in _checked:
         earlier_start(cfg, folder)  # another job's settings must not be written over
-        keep_settings(folder, cfg, HydraConfig.instance().cfg)
-        return _job_of(cfg, folder)
+        keep_settings(folder, cfg, about)
+        return _job_of(cfg, folder).run()
     job, said = _checked.pop(folder.resolve())
-    if not cfg.resume:
-        keep_settings(folder, cfg, HydraConfig.instance().cfg)
     for record in said:
         log.handle(record)
-    return job
+    return job.run(None if cfg.resume else lambda: keep_settings(folder, cfg, about))
 
 
 def _job_of(cfg: DictConfig, folder: Path) -> "Run":
     """The job of a composed configuration."""
     hydra_cfg = HydraConfig.get()
-    from visprior.job.run import Run
+    with leaving_at_once():
+        from visprior.job.run import Run
 
     return Run(cfg, folder, OmegaConf.to_container(hydra_cfg.runtime.choices))
 

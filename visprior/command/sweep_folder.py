@@ -13,6 +13,7 @@ from omegaconf.errors import InterpolationResolutionError
 
 from visprior.command.first_check import Refused
 from visprior.errors import UserError, shown
+from visprior.files.whole import remove_leftovers
 
 started: list[Path] = []
 _swept: dict[str, int] = {}  # key -> how many values; empty in the processes of other launchers
@@ -21,7 +22,7 @@ _swept: dict[str, int] = {}  # key -> how many values; empty in the processes of
 class SweepFolder(Callback):
     """Remember a sweep's folder, so that its report is made also when jobs failed.
 
-    Hydra 1.3 does not call on_multirun_end after a failed job, so visprior.cli makes the report.
+    Hydra 1.3 does not call on_multirun_end after a failed job, so command.compute makes the report.
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs) -> None:
@@ -30,6 +31,7 @@ class SweepFolder(Callback):
             holds = f"'{shown(folder)}' holds a single run; choose another hydra.sweep.dir"
             raise Refused(UserError(holds))
         started.append(folder)
+        remove_leftovers(folder, within=False)  # each job sees to its own folder
         params = config.hydra.sweeper.get("params") or {}
         with suppress(InterpolationResolutionError):  # the sweeper will say why
             _remember([*(f"{k}={v}" for k, v in params.items()), *config.hydra.overrides.task])

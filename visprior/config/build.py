@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from contextlib import suppress
 from pkgutil import resolve_name
 from typing import Any
 
@@ -14,6 +15,9 @@ from visprior.config.files import choices_in, chosen_by
 from visprior.config.trusted import import_trusted, put_code_folder_first
 from visprior.errors import UserError, did_you_mean, one_line
 
+# What YAML has for true and false besides, which the command line reads as texts.
+_BOTH_WAYS = {"no": "false", "off": "false", "n": "false", "0": "false"}
+_BOTH_WAYS |= {"yes": "true", "on": "true", "y": "true", "1": "true"}
 _NO_KEY = re.compile(r"got an unexpected keyword argument '(\w+)'")
 _NO_VALUE = re.compile(r"missing \d+ required (?:keyword-only |positional )?arguments?: (.*)")
 
@@ -36,6 +40,7 @@ def build(node: DictConfig, trust: Any = (), **objects: Any) -> Any:
         check_class(target, trust or ())
         if target == PYTHON_NET:
             put_code_folder_first()
+    _check_switches(plain, node._get_full_key(None))
     try:
         if objects:  # Hydra would copy them
             return _with_objects(node, objects)
@@ -53,6 +58,30 @@ def _with_objects(node: DictConfig, objects: dict[str, Any]) -> Any:
         return make(**objects)
     except Exception as error:
         raise InstantiationException(str(error)) from error
+
+
+def _check_switches(node: Any, key: str) -> None:
+    """Refuse what is neither true nor false where a constructor's annotation says bool."""
+    if not isinstance(node, dict):
+        for i, value in enumerate(node if isinstance(node, list) else []):
+            _check_switches(value, f"{key}[{i}]")
+        return
+    kinds = _annotations(resolve_name(node["_target_"])) if "_target_" in node else {}
+    for name, value in node.items():
+        _check_switches(value, f"{key}.{name}")
+        kind = kinds.get(name)
+        if kind in (bool, bool | None) and not isinstance(value, kind):
+            meant = _BOTH_WAYS.get(str(value).lower())
+            hint = f"; did you mean {meant}?" if meant else ""
+            raise UserError(f"{key}.{name} must be true or false, got {value}{hint}")
+
+
+def _annotations(target: Any) -> dict[str, Any]:
+    """The types of a constructor's arguments; a user's own may name types that are not there."""
+    with suppress(TypeError, NameError, ValueError):
+        found = inspect.signature(target, eval_str=True).parameters
+        return {name: parameter.annotation for name, parameter in found.items()}
+    return {}
 
 
 def _refusal(node: DictConfig, cause: BaseException) -> UserError | None:

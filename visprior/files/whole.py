@@ -1,14 +1,18 @@
 """Files written in one step: to a temporary name, then moved, so that none is ever half there."""
 
+import errno
 import json
 import math
 import os
+import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from visprior.errors import UserError
+
+_TEMPORARY = re.compile(r"\.\d+-\d+\.tmp")  # the names that write_bytes gives
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -28,6 +32,32 @@ def write_json(path: Path, obj: object) -> None:
     """obj as JSON: NaN and infinity become null, scalars and arrays of numpy and torch plain."""
     text = json.dumps(_plain(obj), indent=2, allow_nan=False, ensure_ascii=False)
     write_bytes(path, f"{text}\n".encode())
+
+
+def remove_leftovers(folder: Path, within: bool = True) -> None:
+    """Remove what processes have left that were killed while they wrote into this folder.
+
+    within: into the folders in it, too.
+    """
+    for path in folder.rglob(".*.tmp") if within else folder.glob(".*.tmp"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def overwrite_json(path: Path, obj: object) -> None:
+    """obj as JSON within the room that a file has already: what is left on a full disk.
+
+    A process that is killed meanwhile leaves half of it, unlike write_json.
+
+    Raises:
+        OSError: there is no such file, or obj needs more room.
+    """
+    data = json.dumps(_plain(obj), allow_nan=False, ensure_ascii=False).encode()
+    with path.open("r+b", buffering=0) as file:
+        about = os.fstat(file.fileno())
+        if len(data) > max(about.st_size, about.st_blocks * 512):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        file.write(data.ljust(about.st_size))
 
 
 def read_json(path: Path) -> Any:

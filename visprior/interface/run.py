@@ -90,9 +90,9 @@ def _in_memory(cfg: DictConfig, objects: Objects) -> Result:
 def _in_folder(job: Run, cfg: DictConfig) -> Result:
     """As the command does; a run that is finished is only read."""
     job.check()
-    keep_settings(job.folder, cfg, HydraConfig.instance().cfg)
+    about = HydraConfig.instance().cfg
     try:
-        job.run()
+        job.run(lambda: keep_settings(job.folder, cfg, about))
     except RunFailed as error:
         error.result = result_in(job.folder, job.solution)
         raise

@@ -16,18 +16,31 @@ from visprior.config.allowed import check_names
 from visprior.config.objects import has_objects
 from visprior.config.schema import RunConfig
 from visprior.errors import UserError, did_you_mean, one_line, shown
-from visprior.files.whole import read_json
+from visprior.files.lock import check_free
+from visprior.files.whole import read_json, write_bytes
 
-AUTO = "auto"  # net.weights: trained ones if they can be had
+AUTO = "auto"  # net.weights: trained ones if they can be had; micro_batch: as many as fit
 
 # Keys that do not change what is computed, so that a run can be recognised without them.
-_APART = ["resume", "report", "micro_batch", "record"]
+_APART = ["resume", "report", "record"]
 
 
 def config_hash(cfg: DictConfig) -> str:
     """The identity of a job: a digest of every key that its result depends on."""
-    kept = {k: v for k, v in _resolved(cfg).items() if k not in _APART}
+    kept = _that_matter(_resolved(cfg))
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _that_matter(plain: dict[str, Any]) -> dict[str, Any]:
+    """The keys that the result depends on.
+
+    In single precision a convolution of several images rounds otherwise than of each alone. How
+    many `auto` takes together is no setting, but what the others say.
+    """
+    kept = {k: v for k, v in plain.items() if k not in _APART}
+    if kept.get("micro_batch") == AUTO:
+        del kept["micro_batch"]
+    return kept
 
 
 def keep_settings(folder: Path, cfg: DictConfig, hydra_cfg: Any) -> None:
@@ -38,7 +51,7 @@ def keep_settings(folder: Path, cfg: DictConfig, hydra_cfg: Any) -> None:
     (folder / ".hydra").mkdir(parents=True, exist_ok=True)
     nodes = {"config": cfg, "hydra": hydra_cfg, "overrides": hydra_cfg.hydra.overrides.task}
     for name, node in nodes.items():
-        (folder / ".hydra" / f"{name}.yaml").write_text(OmegaConf.to_yaml(node), encoding="utf-8")
+        write_bytes(folder / ".hydra" / f"{name}.yaml", OmegaConf.to_yaml(node).encode())
 
 
 def stored_settings(folder: Path, trust: Sequence[str] = ()) -> tuple[DictConfig, Path]:
@@ -80,15 +93,14 @@ def earlier_start(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     """run.json of an earlier start of this job in this folder, or {}.
 
     Raises:
-        UserError: the folder holds another job, or a sweep.
+        UserError: the folder holds another job, or a sweep; another process works there.
     """
     path = folder / "run.json"
     if (folder / "multirun.yaml").is_file():
         raise UserError(f"'{shown(folder)}' holds a sweep; choose another hydra.run.dir")
-    if not path.is_file():
-        return {}
-    before = read_json(path)
-    if before.get("config_hash") == config_hash(cfg):
+    before = read_json(path) if path.is_file() else {}
+    if not before or before.get("config_hash") == config_hash(cfg):
+        check_free(folder)
         return before
     other = f"'{shown(folder)}' holds another job{_differing(cfg, folder)}"
     raise UserError(f"{other}; choose another folder")
@@ -101,8 +113,8 @@ def _differing(cfg: DictConfig, folder: Path) -> str:
         stored = _resolved(loaded)
     except (OSError, ValueError, YAMLError, OmegaConfBaseException, UserError):
         return ""
-    own = _resolved(cfg)
-    keys = sorted(k for k in own if k not in _APART and own[k] != stored.get(k))
+    own, stored = _that_matter(_resolved(cfg)), _that_matter(stored)
+    keys = sorted(k for k in own | stored if own.get(k) != stored.get(k))
     return f", of another {', '.join(keys)}" if keys else ""
 
 

@@ -1,7 +1,7 @@
 """One job: from a composed configuration to results in a folder."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,8 @@ from visprior.config.build import build
 from visprior.config.objects import Objects
 from visprior.config.trusted import reading_in
 from visprior.errors import RunFailed, UserError, shown
+from visprior.files.lock import locked
+from visprior.files.whole import read_json
 from visprior.job.driver import Driver
 from visprior.job.identity import (
     check_keys,
@@ -87,13 +89,30 @@ class Run:
                 recorder = Recorder(run, self.cfg.record, *words, self.job.bar)
                 self.driver = Driver(self.job, recorder, self.task.prepare(self.job))
 
-    def run(self) -> float | None:
-        """The results in the folder; go on with what is there. Returns the main metric."""
+    def run(self, keep: Callable[[], None] | None = None) -> float | None:
+        """The results in the folder; go on with what is there. Returns the main metric.
+
+        keep: writes the settings, once the folder is this process's.
+
+        Raises:
+            UserError: another process works there, or has in the meantime.
+        """
         if self.before.get("status") == "finished":
             log.info("already finished: %s", shown(self.folder))
             return (self.before.get("main") or {}).get("value")
-        with self._failing_in_file():
-            self.check()
+        with locked(self.folder):
+            file = self.folder / "run.json"
+            if self.before != (read_json(file) if file.is_file() else {}):
+                words = "another command has run there meanwhile; the same again goes on with it"
+                raise UserError(f"'{shown(self.folder)}': {words}")
+            if keep is not None:
+                keep()
+            with self._failing_in_file():
+                self.check()
+            return self._computed()
+
+    def _computed(self) -> float | None:
+        """The same in a folder that is this process's."""
         assert self.driver is not None
         run = self.driver.recorder.run
         try:

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from visprior import __version__
 from visprior.errors import one_line, storage_line
-from visprior.files.whole import read_json, write_json
+from visprior.files.whole import overwrite_json, read_json, write_json
 
 log = logging.getLogger("visprior")
 
@@ -59,6 +59,7 @@ class RunFile:
         self.steps: int | None = before.get("steps")
         self.seconds_before = float(before.get("seconds") or 0.0)
         self._begun = time.perf_counter()
+        self._ended = False  # and the file says how
         self.fields = {"status": "running", "reason": None, "weights": None, "why_random": ""}
         self.fields |= {"seconds": self.seconds_before, "overrides": [], "versions": _versions()}
         self.fields |= about
@@ -77,10 +78,8 @@ class RunFile:
     def running(self) -> Iterator[None]:
         """The file before anything is computed, and after whatever ends what is done within."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        typed = self.folder / ".hydra" / "overrides.yaml"
-        overrides = [str(word) for word in OmegaConf.load(typed)] if typed.is_file() else []
-        self.write(overrides=overrides)
         try:
+            self.write(overrides=self._typed())
             yield
         except BaseException as error:
             self._fail(error)
@@ -92,19 +91,29 @@ class RunFile:
         status = "interrupted" if interrupted else "failed" if failures else "finished"
         reason = "; ".join(f"{name}: {why}" for name, why in failures.items()) or None
         self.write(status=status, reason=reason, device=device)
+        self._ended = True
+
+    def _typed(self) -> list[str]:
+        """The settings as they were typed, interpolations too."""
+        path = self.folder / ".hydra" / "overrides.yaml"
+        plain: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.is_file() else []
+        return [str(word) for word in plain]
 
     def _fail(self, error: BaseException) -> None:
         """Of a run that ended with an error; a full disk must not hide the error."""
-        if self.fields["status"] != "running":
+        if self._ended:
             return
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         reason = one_line(error) or type(error).__name__
+        if isinstance(error, OSError):
+            reason = storage_line(error)
         try:
-            self.write(
-                status=status, reason=storage_line(error) if isinstance(error, OSError) else reason
-            )
+            self.write(status=status, reason=reason)
         except OSError:
-            log.warning("run.json could not be written")
+            try:
+                overwrite_json(self.folder / "run.json", self.fields)
+            except OSError:
+                log.warning("run.json could not be written")
 
 
 def _versions() -> dict[str, str]:

@@ -96,7 +96,12 @@ class Examples:
             job.use_size(found.size)
         elif list(job.size) != list(found.size):
             made = "x".join(str(n) for n in found.size)
-            raise UserError(f"size={job.cfg.size}: the statistics in '{file}' are of {made}")
+            ways = "leave size out" + (
+                "" if self.statistics else ", or give data= to measure at it"
+            )
+            raise UserError(
+                f"size={job.cfg.size}: the statistics in '{file}' are of {made}; {ways}"
+            )
         table = found.table(job.layer(job.cfg.layer), job.cut([job.cfg.layer]), file)
         if table.image.shape[1] < self.k:
             raise UserError(f"'{file}' has {table.image.shape[1]} examples a channel; set task.k")

@@ -19,14 +19,19 @@ def check_examples(part: Job, count: int, statistics: str | None) -> None:
     if statistics is None and part.net.statistics is None:
         way = "measure them first: task=statistics, then task.statistics=FOLDER"
         raise UserError(f"task.examples needs statistics of {part.net.name}; {way}")
-    Examples(count, statistics).prepare(part)
+    Examples(count, statistics).prepare(_as_measured(part))
+
+
+def _as_measured(part: Job) -> Job:
+    """The job at the size of the statistics, which is not the pre-images' where that was set."""
+    return part.with_keys({"size": None})
 
 
 def with_examples(
     part: Job, images: Sequence[ImageResult], count: int, statistics: str | None
 ) -> list[ImageResult]:
     """The images with the pictures that excite their channel most: what it sees of them."""
-    found = Examples(count, statistics).patches(part)
+    found = Examples(count, statistics).patches(_as_measured(part))
     each = len(images) // len(found)  # seeds of one channel stand in a row
     base = part.folder.name
     return [
