@@ -15,6 +15,7 @@ from torch import nn
 from torchvision import models
 
 from visprior.config.schema import config_dir, register
+from visprior.config.typed import Words
 from visprior.loop.problem import Moment, Problem, Solution
 from visprior.loop.solver import solve
 from visprior.loop.start import noise
@@ -136,6 +137,7 @@ def compose_job() -> Callable[..., DictConfig]:
 
     def compose_job(*overrides: str) -> DictConfig:
         register()
+        Words().add(overrides)
         with initialize_config_dir(config_dir(), version_base="1.3"):
             return compose("config", overrides=list(overrides))
 

@@ -111,7 +111,8 @@ def test_a_run_with_a_trusted_file_goes_on_from_another_folder(
     assert quick(*keys, f"trust=[{a_file},my_parts]", "hydra.run.dir=mine").code == 130
     sys.modules.pop("pulls")
     monkeypatch.chdir("code")
-    assert command("resume=../mine").code == 0
+    assert command("resume=../mine").code == 2 and "pulls" not in sys.modules
+    assert command("resume=../mine", "trust=[pulls.py,my_parts]").code == 0
 
 
 def test_a_trusted_file_that_is_of_no_use(quick, outputs, a_file):

@@ -28,7 +28,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(quick, command, outputs, own, ste
     assert killed.returncode == -signal.SIGKILL
     assert status(outputs / "killed")["status"] == "running"
     assert not list((outputs / "killed").glob("*.png"))
-    result = command(f"resume={outputs / 'killed'}")
+    assert "trust it again" in command(f"resume={outputs / 'killed'}").error
+    result = command(f"resume={outputs / 'killed'}", "trust=[my_parts]")
     assert result.code == 0 and f"going on after step {step}" in result.err
     assert quick(*args, f"hydra.run.dir={outputs / 'whole'}").code == 0
     assert same_results(outputs / "killed", outputs / "whole")
@@ -40,12 +41,12 @@ def test_ctrl_c_saves_what_was_computed(quick, command, outputs, own, monkeypatc
     result = quick(*args)
     assert result.code == 130
     (run,) = runs(outputs)
-    last = f"visprior: interrupted; visprior resume={run} goes on"
+    last = f"visprior: interrupted; visprior resume={run} 'trust=[my_parts]' goes on"
     assert result.err.splitlines()[-1] == last and "Traceback" not in result.err
     assert status(run)["status"] == "interrupted" and status(run)["steps"] == 4
     assert (run / SAME[0]).is_file()
     monkeypatch.chdir(outputs)  # paths of the stored settings are relative to where they were typed
-    again = command(f"resume={run.relative_to(outputs)}")
+    again = command(f"resume={run.relative_to(outputs)}", "trust=[my_parts]")
     assert again.code == 0 and "going on after step 4" in again.err
     assert status(run)["status"] == "finished"
     quick(*LONGER, *own("Once", step=4, number=int(signal.SIGINT), flag=run / "run.json"))
@@ -96,22 +97,23 @@ def interrupted(quick, outputs, own) -> Path:
 
 
 def test_damaged_files_of_a_run(command, interrupted):
+    resume = [f"resume={interrupted}", "trust=[my_parts]"]
     state = interrupted / "state.safetensors"
     data = bytearray(state.read_bytes())
     data[-1] ^= 1
     state.write_bytes(data)
-    result = command(f"resume={interrupted}")
+    result = command(*resume)
     assert result.code == 2
     assert result.error.startswith(f"the saved state '{state}' is damaged")
     config = interrupted / ".hydra" / "config.yaml"
     config.write_text(config.read_text().replace("seed: 0", "seed: 1"))
-    result = command(f"resume={interrupted}")
+    result = command(*resume)
     assert result.code == 2
     assert result.error == f"'{config}' is not what this run was started with"
     config.write_text("a: [")
-    assert command(f"resume={interrupted}").error.startswith(f"'{config}' cannot be read: ")
+    assert command(*resume).error.startswith(f"'{config}' cannot be read: ")
     config.unlink()
-    assert "no .hydra/config.yaml there" in command(f"resume={interrupted}").error
+    assert "no .hydra/config.yaml there" in command(*resume).error
 
 
 def test_a_sweep_is_not_resumed_by_resume(quick, command, outputs):

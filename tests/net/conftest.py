@@ -22,7 +22,7 @@ def make_net() -> Callable[..., Representation]:
         given = settings if name == "python" else {"weights": "random", **settings}
         for key, value in given.items():
             cfg[key] = value
-        return build(cfg)
+        return build(cfg, [str(cfg.target).partition(":")[0]] if name == "python" else ())
 
     return make
 

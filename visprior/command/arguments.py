@@ -11,6 +11,7 @@ from hydra._internal.utils import get_args_parser
 from visprior import __version__
 from visprior.config.files import in_order, without_folders
 from visprior.config.schema import config_dir
+from visprior.config.typed import brings_code
 from visprior.errors import UserError
 
 
@@ -63,6 +64,8 @@ def sorted_arguments(argv: list[str]) -> list[str]:
         raise UserError(f"{error}; see visprior --help") from None
     if strange := [a for a in unknown if a.startswith("-")]:
         raise UserError(f"unknown option {' '.join(strange)}; settings are key=value, see --help")
+    if known.experimental_rerun:
+        raise UserError("--experimental-rerun reads a pickle, which runs code; see resume=FOLDER")
     settings = in_order([*known.overrides, *unknown], argv)
     return [*settings, *(a for a in argv if a not in settings)]
 
@@ -78,7 +81,10 @@ def _check_hidden() -> None:
 
 
 def resume_arguments(argv: list[str]) -> list[str]:
-    """resume=FOLDER runs inside FOLDER with the configuration that is stored there."""
+    """resume=FOLDER runs inside FOLDER with the configuration that is stored there.
+
+    Code that this one names is trusted once more by who types, or not at all.
+    """
     given = [a.split("=", 1)[1] for a in argv if a.startswith("resume=")]
     if not given or given[0] in ("null", ""):
         return argv
@@ -89,11 +95,14 @@ def resume_arguments(argv: list[str]) -> list[str]:
         )
     if not (folder / "run.json").is_file():
         raise UserError(f"resume={folder}: no run.json there, so no run of visprior")
-    if others := [a for a in argv if not a.startswith("resume=")]:
+    trust = [a for a in argv if brings_code(a)]
+    if others := [a for a in argv if not a.startswith("resume=") and a not in trust]:
         words = " ".join(others)
         raise UserError(
             f"resume= takes the stored settings; leave out {words}; a new run with other settings "
             f"may begin where this one ended: task.start={folder}"
         )
     quoted = str(folder.resolve()).replace("\\", "\\\\").replace("'", "\\'")
-    return [f"resume='{quoted}'", f"hydra.run.dir='{quoted}'"]
+    # net.target= need only be typed: it stands in the stored settings, there is no key for it here.
+    trust = [word for word in trust if word.lstrip("+").startswith("trust=")]
+    return [f"resume='{quoted}'", f"hydra.run.dir='{quoted}'", *trust]

@@ -17,7 +17,9 @@ from visprior.command.first_check import run_job
 from visprior.command.layers import layers_of_figure
 from visprior.command.report import report_on
 from visprior.command.stopping import exit_code
+from visprior.config.loading import CheckedLoader, loading_by
 from visprior.config.schema import config_dir, register
+from visprior.config.typed import Words
 
 register()
 OmegaConf.register_new_resolver("figure_layers", layers_of_figure, replace=True)
@@ -48,8 +50,10 @@ def _job(cfg: DictConfig) -> float | None:
 
 
 def _prepared() -> None:
+    Words().begin(sys.argv[1:])
     prepare()
-    _job()
+    with loading_by(CheckedLoader):
+        _job()
 
 
 def compute() -> None:

@@ -12,6 +12,7 @@ from visprior.command import sweep_folder
 from visprior.command.first_check import Refused
 from visprior.command.stopping import exit_code, stopped
 from visprior.config.compose import MISTAKES, explain
+from visprior.config.typed import brings_code
 from visprior.errors import RunFailed, UserError, of_storage, one_line, shown, storage_line
 
 log = logging.getLogger("visprior")
@@ -110,4 +111,6 @@ def _how_to_go_on(folder: Path | None = None) -> str:
         return f"interrupted; the same command with {same} goes on"
     if folder is None or not (folder / "run.json").is_file():
         return "interrupted"
-    return f"interrupted; visprior resume={shlex.quote(shown(folder))} goes on"
+    trusted = [shlex.quote(word) for word in sys.argv[1:] if brings_code(word)]
+    words = " ".join([f"resume={shlex.quote(shown(folder))}", *trusted])
+    return f"interrupted; visprior {words} goes on"

@@ -11,7 +11,6 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from visprior.command.stopping import leaving_at_once, stopped
-from visprior.config.trusted import check_who_trusts
 from visprior.job.identity import earlier_start, keep_settings
 
 if TYPE_CHECKING:
@@ -84,8 +83,6 @@ def run_job(cfg: DictConfig, folder: Path) -> float | None:
 def _job_of(cfg: DictConfig, folder: Path) -> "Run":
     """The job of a composed configuration."""
     hydra_cfg = HydraConfig.get()
-    typed: Any = OmegaConf.to_container(hydra_cfg.overrides.task, resolve=False)
-    check_who_trusts(cfg.trust or (), typed)
     with leaving_at_once():
         from visprior.job.run import Run
 

@@ -3,8 +3,6 @@
 import inspect
 import re
 from contextlib import suppress
-from importlib import import_module
-from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
@@ -12,11 +10,11 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from visprior.config.allowed import PYTHON_NET, check_class, check_names, nodes_with_target
 from visprior.config.files import choices_in, chosen_by
-from visprior.config.trusted import trusted_modules
+from visprior.config.trusted import import_trusted, put_code_folder_first
 from visprior.errors import UserError, did_you_mean, one_line
 
-_OURS = ("visprior.", "torch.nn.", "torch.optim.")  # torch.hub and torch.load run foreign code
 # What YAML has for true and false besides, which the command line reads as texts.
 _BOTH_WAYS = {"no": "false", "off": "false", "n": "false", "0": "false"}
 _BOTH_WAYS |= {"yes": "true", "on": "true", "y": "true", "1": "true"}
@@ -30,15 +28,18 @@ def build(node: DictConfig, trust: Any = (), **objects: Any) -> Any:
     objects: arguments that no configuration can hold; they take the place of the node's.
 
     Raises:
-        UserError: a target that is not ours and not trusted; arguments that the part refuses.
+        UserError: a target that is no part and not trusted; arguments that the part refuses.
             Whatever else a constructor raises is a bug there and keeps its traceback.
     """
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise UserError(f"a part needs a _target_, got {node!r}")
-    allowed = (*_OURS, *(f"{name}." for name in trusted_modules(trust)))
     plain = OmegaConf.to_container(node, resolve=True)
-    for target in _targets(plain):
-        _check(target, allowed)
+    check_names(plain, trust or ())
+    import_trusted(trust or ())
+    for target in dict.fromkeys(str(part["_target_"]) for part in nodes_with_target(plain)):
+        check_class(target, trust or ())
+        if target == PYTHON_NET:
+            put_code_folder_first()
     _check_switches(plain, node._get_full_key(None))
     try:
         if objects:  # Hydra would copy them
@@ -57,13 +58,6 @@ def _with_objects(node: DictConfig, objects: dict[str, Any]) -> Any:
         return make(**objects)
     except Exception as error:
         raise InstantiationException(str(error)) from error
-
-
-def _targets(node: Any) -> list[str]:
-    if isinstance(node, dict):
-        own = [str(node["_target_"])] if "_target_" in node else []
-        return own + [t for v in node.values() for t in _targets(v)]
-    return [t for v in node for t in _targets(v)] if isinstance(node, list) else []
 
 
 def _check_switches(node: Any, key: str) -> None:
@@ -90,40 +84,6 @@ def _annotations(target: Any) -> dict[str, Any]:
     return {}
 
 
-def _check(target: str, allowed: tuple[str, ...]) -> None:
-    """Refuse a target whose name, or what the name leads to, is not allowed or not there."""
-    package = target.split(".", maxsplit=1)[0]
-    if not target.startswith(allowed):
-        file = f"{package}.py"
-        entry = file if Path(file).is_file() else package
-        raise UserError(f"_target_={target} is not visprior's; trust=[{entry}] allows it")
-    try:
-        found = resolve_name(target)
-    except (ImportError, AttributeError) as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == package:
-            hint = f"; trust=[{package}.py] names a file, or its folder is put on PYTHONPATH"
-            raise UserError(f"_target_={target}: no module '{package}'{hint}") from error
-        if isinstance(error, AttributeError) and not _broken(target):
-            raise UserError(f"_target_={target}: there is nothing of that name") from error
-        raise
-    if not f"{getattr(found, '__module__', '')}.".startswith(allowed):
-        raise UserError(f"_target_={target} leads out of {package}, to {found!r}")
-
-
-def _broken(target: str) -> bool:
-    """Whether a module on the way to a target is there, but cannot be imported."""
-    parts = target.split(".")[:-1]
-    for i in range(1, len(parts) + 1):
-        name = ".".join(parts[:i])
-        try:
-            import_module(name)
-        except ModuleNotFoundError as error:
-            return error.name != name
-        except ImportError:
-            return True
-    return False
-
-
 def _refusal(node: DictConfig, cause: BaseException) -> UserError | None:
     """What a constructor did not like about its arguments; None when it is a bug instead."""
     key = node._get_full_key(None)
@@ -136,7 +96,7 @@ def _refusal(node: DictConfig, cause: BaseException) -> UserError | None:
         return UserError(f"unknown key '{key}.{match[1]}'{hint}")
     if isinstance(cause, TypeError) and (match := _NO_VALUE.search(text)):
         return UserError(f"{key} needs {match[1]}")
-    ours = node["_target_"].startswith(_OURS)
+    ours = node["_target_"].startswith(("visprior.", "torch."))
     if isinstance(cause, ValueError) or (ours and isinstance(cause, TypeError)):
         return UserError(f"{key}: {text}")
     return None

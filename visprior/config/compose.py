@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -20,8 +21,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from visprior.config.build import build
 from visprior.config.files import folders, groups, in_order, without_folders
+from visprior.config.loading import loading_by
 from visprior.config.schema import config_dir, register
 from visprior.config.trusted import check_who_trusts
+from visprior.config.typed import Words
 from visprior.config.wording import Wording
 from visprior.errors import UserError, did_you_mean
 
@@ -53,9 +56,10 @@ def compose_with_choices(*overrides: str) -> DictConfig:
     Raises:
         UserError: as for compose.
     """
+    Words().add(overrides)
     own = _folders_of_the_command()
     cfg = _in_words([*own, *in_order(overrides, [*own, *overrides])])
-    check_who_trusts(cfg.trust or (), overrides)
+    check_who_trusts(cfg.trust or ())
     params: Any = cfg.hydra.sweeper.get("params") or {}
     typed = [word.partition("=")[0].lstrip("+") for word in overrides]
     if swept := [str(key) for key in params if key not in typed]:
@@ -167,7 +171,10 @@ def _hydra() -> Iterator[None]:
     GlobalHydra.instance().clear()
     register()
     try:
-        with hydra.initialize_config_dir(config_dir(), "visprior", version_base="1.3"):
+        with (
+            loading_by(ConfigLoaderImpl),
+            hydra.initialize_config_dir(config_dir(), "visprior", version_base="1.3"),
+        ):
             yield
     finally:
         GlobalHydra.instance().hydra = before

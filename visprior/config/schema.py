@@ -19,8 +19,12 @@ def config_dir() -> str:
 
 
 def slug(text: str) -> str:
-    """A folder name from a list of overrides: safe characters only, at most 100 of them."""
-    return re.sub(r"[^A-Za-z0-9_.=,-]+", "_", text).strip("_")[:100]
+    """A folder name from a list of overrides: safe characters only, at most 100 of them.
+
+    Never only dots, which would be a folder that is there already: this one or the one above.
+    """
+    name = re.sub(r"[^A-Za-z0-9_.=,-]+", "_", text).strip("_")[:100]
+    return name if name.strip(".") else "_" * len(name)
 
 
 def stages(name: str, other: str) -> ListConfig:

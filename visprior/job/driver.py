@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import torch
 
+from visprior.errors import UserError, shown
+from visprior.files.inside import leaving
 from visprior.files.whole import read_json
 from visprior.loop import rescue
 from visprior.loop.problem import Problem, Solution
@@ -150,6 +152,9 @@ class PartRun:
         """What metrics.json says of the images, where there is one."""
         file = self.recorder.folder / "metrics.json"
         rows = read_json(file)["images"] if file.is_file() else []
+        for row in rows:
+            for name in leaving(file.parent, row).values():
+                raise UserError(f"'{shown(file)}' names a picture outside its folder: {name}")
         return [ImageResult.of_row(row) for row in rows]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -11,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from visprior.config.allowed import check_names
 from visprior.config.objects import has_objects
 from visprior.config.schema import RunConfig
 from visprior.errors import UserError, did_you_mean, one_line, shown
@@ -52,8 +54,12 @@ def keep_settings(folder: Path, cfg: DictConfig, hydra_cfg: Any) -> None:
         write_bytes(folder / ".hydra" / f"{name}.yaml", OmegaConf.to_yaml(node).encode())
 
 
-def stored_settings(folder: Path) -> tuple[DictConfig, Path]:
-    """The configuration of the run in a folder, and the folder it was started from."""
+def stored_settings(folder: Path, trust: Sequence[str] = ()) -> tuple[DictConfig, Path]:
+    """The configuration of the run in a folder, and the folder it was started from.
+
+    Raises:
+        UserError: there is none, or it names code that `trust` does not.
+    """
     path = folder / ".hydra" / "config.yaml"
     if not path.is_file():
         raise UserError(f"resume={shown(folder)}: no .hydra/config.yaml there to go on with")
@@ -69,7 +75,18 @@ def stored_settings(folder: Path) -> tuple[DictConfig, Path]:
     if has_objects(cfg):
         again = f"the same call with save='{shown(folder)}' goes on"
         raise UserError(f"this run was started from Python with objects; {again}")
+    if (stored := list(cfg.get("trust") or ())) and not trust:
+        again = f"visprior resume={shown(folder)} trust=[{','.join(map(str, stored))}]"
+        raise UserError(f"this run's code is run again only if you trust it again: {again}")
+    check_names(_resolved(cfg), trust)
     return cfg, cwd if cwd.is_dir() else Path.cwd()
+
+
+def with_trust(cfg: DictConfig, trust: Iterable[str]) -> DictConfig:
+    """Stored settings that trust what was typed now. Not part of the digest."""
+    cfg = cfg.copy()
+    cfg.trust = list(trust)
+    return cfg
 
 
 def earlier_start(cfg: DictConfig, folder: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from visprior.config.build import build
 from visprior.config.objects import Objects
+from visprior.config.trusted import reading_in
 from visprior.errors import RunFailed, UserError, shown
 from visprior.files.lock import locked
 from visprior.files.whole import read_json
@@ -21,6 +22,7 @@ from visprior.job.identity import (
     earlier_start,
     of_sweep,
     stored_settings,
+    with_trust,
     with_weights,
 )
 from visprior.job.typed_keys import ALWAYS, typed_keys, useless
@@ -55,14 +57,14 @@ class Run:
     def __init__(
         self, cfg: DictConfig, folder: Path, choices: Any, objects: Objects | None = None
     ) -> None:
-        self.cwd = Path.cwd()
+        self.cwd, typed = Path.cwd(), cfg.trust or ()
         if cfg.resume:
-            cfg, self.cwd = stored_settings(folder)
+            cfg, self.cwd = stored_settings(folder, typed)
         check_keys(cfg)
         self.before = earlier_start(cfg, folder)
         settled = self.before if self.before.get("weights") else of_sweep(folder, cfg)
         self.weights_asked, self.digest = cfg.net.get("weights"), config_hash(cfg)
-        self.cfg, self.folder = with_weights(cfg, settled), folder
+        self.cfg, self.folder = with_trust(with_weights(cfg, settled), typed), folder
         self.names = self.before.get("parts") or {k: choices.get(k) for k in ("task", "net")}
         self.why_random = str(settled.get("why_random") or "")
         self.notes = Notes()
@@ -73,7 +75,7 @@ class Run:
         """Everything that comes before the first step; nothing is written, nothing done twice."""
         if self.driver is not None or self.before.get("status") == "finished":
             return
-        with chdir(self.cwd):  # the paths of the stored settings were typed there
+        with reading_in(self.cwd):  # the paths of the stored settings were typed there
             self.job = Job(self.cfg, self.folder, self.names, self.notes, None, self.objects)
             self.job.why_random, self.job.goes_on = self.why_random, bool(self.before)
             with _limits_in_words(self.job):
@@ -117,7 +119,7 @@ class Run:
             with run.running():
                 self._say_what_is_useless(run.fields["overrides"])
                 run.write()  # whoever resumes this run takes the same weights
-                with chdir(self.cwd), _limits_in_words(self.job):
+                with reading_in(self.cwd), _limits_in_words(self.job):
                     value = self.driver.run()
                 run.finish(str(self.job.device), self.driver.interrupted)
         finally:
@@ -141,7 +143,7 @@ class Run:
         loop, measure = self.driver.loop, self.driver.task.measure
         watch = ProgressWatch(loop.images.problem, self.job.bar, 0, self.cfg.record.every)
         try:
-            with chdir(self.cwd), _limits_in_words(self.job):
+            with reading_in(self.cwd), _limits_in_words(self.job):
                 solution = loop.solve(watch)
                 if solution.interrupted:
                     raise KeyboardInterrupt

@@ -2,8 +2,6 @@
 
 import copy
 import importlib
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -23,8 +21,9 @@ class PythonNet(Representation):
     """net=python net.target=package.module:function net.weights=FILE.
 
     The function (or class) is called without arguments and returns an nn.Module. Its module is
-    imported, that is, run, with the current folder on the path: only name code you trust. Where
-    the module is a file in another folder, trust=[FOLDER/module.py] brings it.
+    imported, that is, run; in a command, modules in the current folder are found. A file may only
+    name one that is trusted. Where the module is a file in another folder, trust=[FOLDER/module.py]
+    brings it.
 
     Layers are the dotted names of modules, in the order in which they finish. A module that is
     called several times stands for its first call (as in torchvision's node names). Of a tuple or
@@ -162,9 +161,6 @@ def _call(target: str) -> nn.Module:
 
 
 def _find(where: str, name: str, target: str) -> Callable[[], Any]:
-    folder = os.getcwd()  # noqa: PTH109
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
     try:
         module = importlib.import_module(where)
     except Exception as error:

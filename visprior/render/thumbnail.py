@@ -2,8 +2,18 @@
 
 import base64
 import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from visprior.errors import shown
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 class Thumbnail(NamedTuple):
@@ -28,14 +38,55 @@ def thumbnail(
     return Thumbnail(file.relative_to(folder).as_posix(), file.name, height, data)
 
 
+def read_rgb(file: Path) -> "Image | None":
+    """The picture; None, and a warning, when it is damaged or far larger than any that we write."""
+    from PIL import Image
+
+    try:
+        with _opened(file) as opened:
+            return opened.convert("RGB")
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        _say_once(file.resolve(), "is too large a picture")
+    except (OSError, SyntaxError, ValueError):
+        _say_once(file.resolve(), "cannot be read as a picture")
+    return None
+
+
+def aspect_of(file: Path) -> float:
+    """Width / height; 1 where it cannot be read."""
+    from PIL import Image
+
+    try:
+        with _opened(file) as opened:
+            return opened.width / opened.height
+    except (OSError, SyntaxError, ValueError):
+        return 1.0
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return 1.0
+
+
+@contextmanager
+def _opened(file: Path) -> "Iterator[Image]":
+    """The file, of which only the head is read yet; too many pixels are an error."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(file) as opened:
+            yield opened
+
+
+@cache
+def _say_once(file: Path, what: str) -> None:
+    logging.getLogger("visprior").warning("'%s' %s; it is left out", shown(file), what)
+
+
 def _jpeg(file: Path, height: int, width: int) -> str | None:
     """The picture as a data URI."""
     from PIL import Image
 
-    try:
-        with Image.open(file) as opened:
-            small = opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    small = read_rgb(file)
+    if small is None:
         return None
     small.thumbnail((width, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -1,12 +1,14 @@
 """The jobs of a sweep, read from their own files and nothing else."""
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visprior.errors import UserError
+from visprior.errors import UserError, shown
+from visprior.files.inside import leaving
 from visprior.files.whole import read_json
 
 FINISHED = "finished"
@@ -84,9 +86,23 @@ def _read(folder: Path, name: str) -> Job:
         reason=" ".join(str(reason).split()) if reason else None,
         overrides=parse_overrides(overrides),
         summary=_flat(metrics.get("summary") or {}),
-        images=[i for i in metrics.get("images") or [] if isinstance(i, dict)],
+        images=_images(folder, metrics.get("images") or []),
         run=run,
     )
+
+
+def _images(folder: Path, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """The images of a job, without the pictures that lie outside its folder."""
+    rows = [row for row in rows if isinstance(row, dict)]
+    outside = [leaving(folder, row) for row in rows]
+    if names := [name for of in outside for name in of.values()]:
+        where = shown(folder / "metrics.json")
+        line = "'%s' names pictures outside its folder, which are left out: %s"
+        logging.getLogger("visprior").warning(line, where, ", ".join(map(ascii, names[:3])))
+    return [
+        {key: value for key, value in row.items() if key not in of}
+        for row, of in zip(rows, outside, strict=True)
+    ]
 
 
 def _read_mapping(path: Path) -> tuple[dict[str, Any], str | None]:

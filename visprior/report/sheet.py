@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from visprior.render.sheet import EMPTY, GAP, Cell, contact_sheet
+from visprior.render.thumbnail import aspect_of, read_rgb
 from visprior.report.sheet_content import Picture, SheetContent
 
 USUAL, SMALLEST = 192, 24  # height of a picture on the sheet
@@ -22,7 +23,7 @@ def draw_sheet(content: SheetContent, title: str, largest: int = USUAL) -> np.nd
     content, title = _cut(content, title)
     pictures = [picture for row in content.cells for cell in row for picture in cell]
     across, down = _shape(max(len(cell) for row in content.cells for cell in row))
-    aspect = max((_aspect(picture) for picture in pictures[:64]), default=1.0)
+    aspect = max((aspect_of(p.file) if p.file else 1.0 for p in pictures[:64]), default=1.0)
     room_across = WIDEST / (len(content.cells[0]) * across * aspect)
     room_down = HIGHEST / (len(content.cells) * down)
     height = int(max(SMALLEST, min(largest, room_across, room_down)))
@@ -61,18 +62,6 @@ def _shape(n: int) -> tuple[int, int]:
     return across, math.ceil(max(n, 1) / across)
 
 
-def _aspect(picture: Picture) -> float:
-    from PIL import Image
-
-    if picture.file is None:
-        return 1.0
-    try:
-        with Image.open(picture.file) as image:
-            return image.width / image.height
-    except (OSError, SyntaxError, ValueError):
-        return 1.0
-
-
 def _cell(pictures: Sequence[Picture], height: int, across: int, down: int) -> Cell:
     """One picture as it is, several as a block, a reason when there is no picture at all."""
     if not pictures:
@@ -104,10 +93,8 @@ def _tile(picture: Picture, height: int) -> np.ndarray | str:
 
     if picture.file is None:
         return picture.reason
-    try:
-        with Image.open(picture.file) as opened:
-            image = opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    image = read_rgb(picture.file)
+    if image is None:
         return f"{picture.file.name} cannot be read"
     size = (max(1, round(image.width * height / image.height)), height)
     smooth = image.height > height / 2

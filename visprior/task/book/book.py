@@ -53,7 +53,7 @@ def chapters(job: Job, batch: int | str) -> list[Chapter]:
         one = job.with_keys({"layer": name})
         channels, _ = chosen_channels(one.cfg, one.net, one.layer(name))
         parts = [channels[i : i + step] for i in range(0, len(channels), step)]
-        found.append(Chapter(name, slug(name), parts))
+        found.append(Chapter(name, slug(name) or "_", parts))
     if not found:
         raise UserError("layer=[] names no layer")
     return found
