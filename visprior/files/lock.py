@@ -47,7 +47,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 def check_free(folder: Path) -> None:
     """Raise UserError when another process works in this folder."""
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         file = os.open(folder / NAME, os.O_RDONLY)
         try:
             _check(file, folder)
