@@ -15,7 +15,7 @@ _PLUGINS = {
     "hydra/launcher": {"joblib": "sweep", "submitit_slurm": "slurm", "submitit_local": "slurm"},
     "hydra/sweeper": {},
 }
-_KINDS = {"Integer": "a whole number", "Float": "a number", "bool": "true or false"}
+_KINDS = {"Integer": "a whole number", "Float": "a number", "bool": "true or false", "str": "text"}
 _ADVICE = r"(To append to your|Set the env|See https?:|Config search path:).*"
 
 
@@ -127,6 +127,10 @@ def _reason(cause: str) -> str:
     """OmegaConf's reason without the keys and types that follow it."""
     if m := re.search(r"Value '(.*?)'.* (?:could not be converted to|is not a valid) (\w+)", cause):
         return f"'{m[1]}' is not {_KINDS.get(m[2], m[2])}"
+    if m := re.search(
+        r"Invalid type assigned: \w+ is not a subclass of (\w+)\. value: (.*)", cause
+    ):
+        return f"{m[2]} is not {_KINDS.get(m[1], m[1])}"
     if m := re.search(r"Merge error: \w+ is not a subclass of \w+\. value: (.*)", cause):
         return f"keys are needed here, not {m[1]}"
     if "Cannot merge DictConfig with ListConfig" in cause:
