@@ -58,7 +58,9 @@ def in_order(settings: Iterable[str], words: Sequence[str]) -> list[str]:
             )
             raise UserError(f"{group}={value}: it has {keys}")
         chosen = [name.strip("[] ") for name in value.split(",")]
-        if any(map(_NO_NAME.fullmatch, chosen)) and (known := names_in(group.lstrip("+"), words)):
+        if any(map(_NO_NAME.fullmatch, chosen)) and (
+            known := names_in(group.lstrip("+").partition("@")[0], words)
+        ):
             raise UserError(f"no '{value}' in group '{group}'{did_you_mean(value, known)}")
     return ordered
 

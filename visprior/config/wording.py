@@ -128,7 +128,8 @@ def _reason(cause: str) -> str:
     if m := re.search(r"Value '(.*?)'.* (?:could not be converted to|is not a valid) (\w+)", cause):
         return f"'{m[1]}' is not {_KINDS.get(m[2], m[2])}"
     if m := re.search(
-        r"Invalid type assigned: \w+ is not a subclass of (\w+)\. value: (.*)", cause
+        r"Invalid type assigned: \w+ is not a subclass of (\w+)\. value: (.*?)(?: full_key|$)",
+        cause,
     ):
         return f"{m[2]} is not {_KINDS.get(m[1], m[1])}"
     if m := re.search(r"Merge error: \w+ is not a subclass of \w+\. value: (.*)", cause):

@@ -70,7 +70,7 @@ class Maximization:
         self.C = C
         self.where = where if isinstance(where, list) else choice("task.where", where, PLACES)
         self.score = choice("task.score", score, SCORES)
-        self.M = M
+        self.M = choice("task.M", M, ["auto"]) if isinstance(M, str) else M
         self.statistics = statistics
         self.start = start
         self.terms = terms
