@@ -78,13 +78,16 @@ class Hyper:
         self._cache: dict[tuple, Tensor] = {}
 
     def _numbers(self, value: Any) -> float | list[float]:
+        each = value if isinstance(value, list) else [value]
         try:
-            numbers = [float(v) for v in value] if isinstance(value, list) else float(value)
-        except (TypeError, ValueError):
-            raise UserError(f"{self.name} must be a number, got {value!r}") from None
-        if math.isnan(self._low(numbers)) or self._low(numbers) < self.minimum:
+            numbers = [float(v) for v in each if not isinstance(v, bool)]
+        except (TypeError, ValueError, OverflowError):
+            numbers = []
+        if not numbers or len(numbers) < len(each) or not all(map(math.isfinite, numbers)):
+            raise UserError(f"{self.name} must be a number, got {value!r}")
+        if min(numbers) < self.minimum:
             raise UserError(f"{self.name} must be >= {self.minimum:g}, got {value}")
-        return numbers
+        return numbers if isinstance(value, list) else numbers[0]
 
     @staticmethod
     def _low(numbers: float | list[float]) -> float:

@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from visprior.config.allowed import PYTHON_NET, check_class, check_names, nodes_with_target
+from visprior.config.argument_types import check_parts
 from visprior.config.files import choices_in, chosen_by
 from visprior.config.trusted import import_trusted, put_code_folder_first
 from visprior.errors import UserError, did_you_mean, one_line
@@ -41,6 +42,7 @@ def build(node: DictConfig, trust: Any = (), **objects: Any) -> Any:
         if target == PYTHON_NET:
             put_code_folder_first()
     _check_switches(plain, node._get_full_key(None))
+    check_parts(plain, node._get_full_key(None), objects)
     try:
         if objects:  # Hydra would copy them
             return _with_objects(node, objects)

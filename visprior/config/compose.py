@@ -32,7 +32,8 @@ from visprior.errors import UserError, did_you_mean
 PARTS = ["task", "regularizer", "kernel", "fluid_kernel", "elastic_kernel"]
 PARTS += ["param", "optimizer", "schedule"]
 
-MISTAKES = (HydraException, CompactHydraException, OmegaConfBaseException)
+# The last one of a defaults list that names itself.
+MISTAKES = (HydraException, CompactHydraException, OmegaConfBaseException, RecursionError)
 
 
 def compose(*overrides: str) -> DictConfig:

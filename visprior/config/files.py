@@ -1,8 +1,10 @@
 """The YAML files, shipped and the user's own: which there are, which are chosen, what they set."""
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -11,9 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from visprior.config.schema import config_dir
-from visprior.errors import UserError
+from visprior.config.schema import RunConfig, config_dir
+from visprior.errors import UserError, did_you_mean
 
+# What Hydra does not read as a name.
+_NO_NAME = re.compile(r"(?i)[-+]?(\d[\d_]*(\.\d*)?(e[-+]?\d+)?|inf|nan)|true|false|null")
+_ROOT = {field.name for field in fields(RunConfig)}
 PRESETS = ("experiment", "recipe")  # groups whose files set keys of other groups
 
 
@@ -45,6 +50,18 @@ def in_order(settings: Iterable[str], words: Sequence[str]) -> list[str]:
     for group, _, value in (word.partition("=") for word in ordered):
         if value == "null" and (known := names_in(group, words)):
             raise UserError(f"{group}=null: choose one of {', '.join(known)}")
+        if group.startswith("~") and group[1:] in _ROOT:
+            raise UserError(f"{group[1:]} was taken away; ~ is for parts, as in ~regularizer.tv")
+        if group == "hydra" or (group == "hydra.verbose" and re.fullmatch(r"[-+\d.]+", value)):
+            keys = (
+                "true or names of loggers" if "." in group else "keys, as in hydra.run.dir=FOLDER"
+            )
+            raise UserError(f"{group}={value}: it has {keys}")
+        chosen = [name.strip("[] ") for name in value.split(",")]
+        if any(map(_NO_NAME.fullmatch, chosen)) and (
+            known := names_in(group.lstrip("+").partition("@")[0], words)
+        ):
+            raise UserError(f"no '{value}' in group '{group}'{did_you_mean(value, known)}")
     return ordered
 
 
@@ -61,7 +78,11 @@ def folders(words: Sequence[str] | None = None) -> list[Path]:
 
 def names_in(group: str, words: Sequence[str] | None = None) -> list[str]:
     """The names that GROUP=NAME may choose, in the same folders."""
-    return sorted({p.stem for f in folders(words) for p in (f / group).glob("*.yaml")})
+    return sorted({p.stem for f in folders(words) for p in _files_of(f / group)})
+
+
+def _files_of(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*.yaml") if path.is_file()]
 
 
 def groups(words: Sequence[str] | None = None) -> list[str]:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_store import ConfigStore
 from omegaconf import ListConfig, OmegaConf
 
 from visprior import __version__
+from visprior.config.yaml_files import FileConfigSource
 
 
 def config_dir() -> str:
@@ -108,7 +110,7 @@ class Report:
 
 @dataclass
 class RunConfig:
-    """Every root key. A key that is not here is refused."""
+    """Every root key. A key that is not here is refused; typed_values.KINDS says what Any is."""
 
     net: Any = None
     task: Any = None
@@ -142,6 +144,7 @@ def register() -> None:
 
     A figure_layers that is there already stays: the command has one that also reads files.
     """
+    SourcesRegistry.instance().types[FileConfigSource.scheme()] = FileConfigSource
     ConfigStore.instance().store(name="schema", node=RunConfig)
     OmegaConf.register_new_resolver("slug", slug, replace=True)
     OmegaConf.register_new_resolver("visprior.version", lambda: __version__, replace=True)

@@ -7,14 +7,15 @@ from hydra.errors import OverrideParseException
 from omegaconf import DictConfig
 
 from visprior.config.files import folders, groups, names_in
-from visprior.errors import UserError, did_you_mean, one_line
+from visprior.config.yaml_files import leads_to_itself
+from visprior.errors import UserError, did_you_mean, one_line, shown
 
 # What pip installs for a launcher: an extra of visprior.
 _PLUGINS = {
     "hydra/launcher": {"joblib": "sweep", "submitit_slurm": "slurm", "submitit_local": "slurm"},
     "hydra/sweeper": {},
 }
-_KINDS = {"Integer": "a whole number", "Float": "a number", "bool": "true or false"}
+_KINDS = {"Integer": "a whole number", "Float": "a number", "bool": "true or false", "str": "text"}
 _ADVICE = r"(To append to your|Set the env|See https?:|Config search path:).*"
 
 
@@ -36,6 +37,10 @@ class Wording:
         text = one_line(error) or one_line(error.__cause__ or type(error).__name__)
         if isinstance(error, UserError):
             return text
+        if isinstance(error, RecursionError) and (
+            path := leads_to_itself(folders(self.words), self.words)
+        ):
+            return f"'{shown(path)}': its defaults lead back to itself"
         if isinstance(error, OverrideParseException) and "missing EQUAL" not in text:
             return f"cannot read {error.override}: quote special characters, as in \"key='a [b]'\""
         for pattern, say in _MEANINGS:
@@ -94,6 +99,12 @@ class Wording:
         as_list = "" if value.endswith(")") else f", '{key}=[{value}]' is a list"
         return f"{key}={value} has several values: -m sweeps over them{as_list}"
 
+    def in_file(self, match: re.Match[str], error: BaseException) -> str:
+        """What a file sets and the schema refuses."""
+        cause, _, key = match[2].partition(" full_key: ")
+        at = f"{key.split()[0]}: " if key and not key.startswith("object_type") else ""
+        return f"'{match[1]}.yaml': {at}{_reason(cause)}"
+
     def there_already(self, match: re.Match[str], _: BaseException) -> str:
         return f"'{match[1]}' is there already; leave out the +"
 
@@ -116,10 +127,20 @@ def _reason(cause: str) -> str:
     """OmegaConf's reason without the keys and types that follow it."""
     if m := re.search(r"Value '(.*?)'.* (?:could not be converted to|is not a valid) (\w+)", cause):
         return f"'{m[1]}' is not {_KINDS.get(m[2], m[2])}"
+    if m := re.search(
+        r"Invalid type assigned: \w+ is not a subclass of (\w+)\. value: (.*?)(?: full_key|$)",
+        cause,
+    ):
+        return f"{m[2]} is not {_KINDS.get(m[1], m[1])}"
+    if m := re.search(r"Merge error: \w+ is not a subclass of \w+\. value: (.*)", cause):
+        return f"keys are needed here, not {m[1]}"
+    if "Cannot merge DictConfig with ListConfig" in cause:
+        return "keys are needed here, not a list"
     return re.sub(r"\s*(full_key|object_type|reference_type)[:=].*", "", cause)[:300]
 
 
 _MEANINGS = [
+    (r"^In '([^']*)': \w+ raised while composing config: (.*)", Wording.in_file),
     (r"Could not (?:find|load) '([^']+)/([^'/]+)'", Wording.no_such_name),
     (r"In '[^']*': Could not (?:find|load) '([^']+)'", Wording.no_configuration),
     (r"Cannot find primary config '([^']+)'", Wording.no_configuration),

@@ -23,6 +23,8 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         UserError: the file is missing, damaged, empty, too large, or holds no image.
     """
+    if path.exists() and not path.is_file():
+        raise UserError(f"image '{path}' cannot be read: it is no regular file")
     if path.is_file() and path.stat().st_size == 0:
         raise UserError(f"image '{path}' cannot be read: the file is empty")
     return _read_array(path) if path.suffix.lower() == ".npy" else _read_picture(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from visprior.errors import UserError
+from visprior.files.kept import check_kept
 
 _TEMPORARY = re.compile(r"\.\d+-\d+\.tmp")  # the names that write_bytes gives
 
@@ -64,14 +65,20 @@ def read_json(path: Path) -> Any:
     """The content of a JSON file.
 
     Raises:
-        UserError: it is missing or damaged.
+        UserError: it is missing or damaged; one of a run is not as runs write it.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise UserError(f"'{path}' cannot be read: it is no regular file")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"there is no '{path}'") from error
+    except RecursionError as error:
+        raise UserError(f"'{path}' cannot be read: it is nested too deeply") from error
     except (OSError, ValueError) as error:
         raise UserError(f"'{path}' cannot be read: {error}") from error
+    check_kept(path, content)
+    return content
 
 
 def _plain(obj: object) -> object:

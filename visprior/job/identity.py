@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from yaml import YAMLError
 
 from visprior.config.allowed import check_names
 from visprior.config.objects import has_objects
-from visprior.config.schema import RunConfig
-from visprior.errors import UserError, did_you_mean, one_line, shown
+from visprior.config.typed_values import check_values
+from visprior.errors import UserError, one_line, shown
 from visprior.files.lock import check_free
 from visprior.files.whole import read_json, write_bytes
 
@@ -144,12 +143,8 @@ def with_weights(cfg: DictConfig, before: dict[str, Any]) -> DictConfig:
 
 
 def check_keys(cfg: DictConfig) -> None:
-    """Refuse what composes but is no configuration: added root keys, values that do not resolve."""
-    known = [f.name for f in fields(RunConfig)]
-    for key in map(str, cfg):
-        if key not in known:
-            raise UserError(f"unknown key '{key}'{did_you_mean(key, known)}")
-    _resolved(cfg)
+    """Refuse what composes but is no configuration: what check_values refuses, or no value."""
+    check_values(_resolved(cfg))
 
 
 def _resolved(cfg: DictConfig) -> dict[str, Any]:

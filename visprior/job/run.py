@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from visprior.config.build import build
 from visprior.config.objects import Objects
 from visprior.config.trusted import reading_in
-from visprior.errors import RunFailed, UserError, shown
+from visprior.errors import RunFailed, UserError, one_line, shown
 from visprior.files.lock import locked
 from visprior.files.whole import read_json
 from visprior.job.driver import Driver
@@ -210,7 +210,12 @@ def _limits_in_words(job: Job) -> Iterator[None]:
             f"out of GPU memory with {tried} images per forward pass; "
             f"set micro_batch={max(1, tried // 2)}, or a smaller size"
         ) from error
+    except MemoryError as error:
+        raise UserError(f"out of memory: {one_line(error) or 'a smaller size helps'}") from error
     except RuntimeError as error:
+        if "DefaultCPUAllocator" in str(error):
+            hint = "a smaller size, net, or number of images helps"
+            raise UserError(f"out of memory; {hint}") from error
         if "Kernel size can't be greater than actual input" in str(error):
             layer = job.cfg.layer
             raise UserError(f"size={job.size} is too small for layer={layer}") from error

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from visprior.errors import UserError, whole_number
 
+LARGEST = 2047  # side of a kernel in pixels; it must fit an image
 SUPPORT = 1e-4  # entries larger than this must be off the outermost ring (Baust et al. 2021, 2.7)
 
 
@@ -37,7 +38,7 @@ def check_size(size: int) -> int:
     Raises:
         UserError: it is not odd, or below 3.
     """
-    return whole_number("kernel.size", size, least=3, odd=True)
+    return whole_number("kernel.size", size, least=3, most=LARGEST, odd=True)
 
 
 class Kernel:

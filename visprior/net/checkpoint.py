@@ -32,6 +32,8 @@ def load_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
         UserError: the file is missing, damaged, unsafe, or holds something else.
     """
     path = Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(f"weights '{path}': this is no regular file")
     try:
         if path.suffix == ".safetensors":
             content: Any = safetensors.torch.load_file(path)
@@ -78,9 +80,8 @@ def adopt(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> dict
         if name in expected or not name.startswith(_TRAINING_ONLY)
     }
     for name, tensor in state.items():
-        if name in expected and tensor.shape != expected[name].shape:
-            shapes = f"{list(tensor.shape)}, the network has {list(expected[name].shape)}"
-            raise UserError(f"weights '{source}': '{name}' has shape {shapes}")
+        if name in expected and (wrong := _unlike(tensor, expected[name])):
+            raise UserError(f"weights '{source}': '{name}' {wrong}")
     missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing or unexpected:
@@ -88,6 +89,18 @@ def adopt(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> dict
             f"weights '{source}' are of another network{_differences(missing, unexpected)}"
         )
     return dict(model.state_dict())
+
+
+def _unlike(tensor: torch.Tensor, expected: torch.Tensor) -> str:
+    """Why a tensor cannot take the place of one of the network's; empty when it can."""
+    if tensor.shape != expected.shape:
+        return f"has shape {list(tensor.shape)}, the network has {list(expected.shape)}"
+    if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized:
+        kind = "sparse or quantized numbers" if not tensor.is_meta else "no numbers (device meta)"
+        return f"holds {kind}; plain tensors are needed"
+    if expected.is_floating_point() and not tensor.is_floating_point():
+        return f"holds {str(tensor.dtype).removeprefix('torch.')}; real numbers are needed (float)"
+    return "" if bool(tensor.isfinite().all()) else "holds NaN or Inf"
 
 
 def _known_as(name: str, expected: dict[str, torch.Tensor]) -> str:

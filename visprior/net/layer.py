@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from visprior.errors import UserError
 
 Size = tuple[int, int]  # height and width in pixels
+LARGEST = 2**14  # pixels a side
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,11 @@ def as_size(key: str, size: int | list[int] | Size) -> Size:
     Raises:
         UserError: neither.
     """
-    pair = [size, size] if isinstance(size, int | float) else list(size)
-    if len(pair) != 2 or not all(isinstance(n, int) and n > 0 for n in pair):
+    pair = list(size) if isinstance(size, list | tuple) else [size, size]
+    if len(pair) != 2 or not all(type(n) is int and n > 0 for n in pair):
         raise UserError(f"{key} must be a side or [height, width] in pixels, got {size}")
+    if max(pair) > LARGEST:
+        raise UserError(f"{key} must be at most {LARGEST} pixels a side, got {size}")
     return pair[0], pair[1]
 
 

@@ -55,7 +55,7 @@ class PythonNet(Representation):
         layers: dict[str, str] | None = None,
         aliases: dict[str, str] | None = None,
         strength: dict[str, float] | None = None,
-        classes: list[str] | None = None,
+        classes: list[str | int] | None = None,
         channels_last: bool = False,
         center: float | list[float] | None = None,
     ):
@@ -72,7 +72,7 @@ class PythonNet(Representation):
             channels_last,
             None if center is None else _per_channel("net.center", center, channels),
         )
-        self.class_names = list(classes or [])
+        self.class_names = [str(name) for name in classes or []]
         own = "as net.target returns them" if isinstance(target, str) else "as they were given"
         self._weights = own if weights is None else str(weights)
         self._model = (_call(target) if isinstance(target, str) else _copy(target)).eval().cpu()
@@ -153,7 +153,7 @@ def _call(target: str) -> nn.Module:
     function = _find(where, name, target)
     try:
         model = function()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"net.target={target}: {_line(error)}") from error
     if not isinstance(model, nn.Module):
         raise UserError(f"net.target={target} must return an nn.Module, got {type(model).__name__}")
@@ -163,7 +163,7 @@ def _call(target: str) -> nn.Module:
 def _find(where: str, name: str, target: str) -> Callable[[], Any]:
     try:
         module = importlib.import_module(where)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"net.target={target}: cannot import '{where}': {_line(error)}") from error
     function = getattr(module, name, None)
     if not callable(function):
@@ -172,5 +172,5 @@ def _find(where: str, name: str, target: str) -> Callable[[], Any]:
     return function
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"[:200]

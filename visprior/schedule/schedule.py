@@ -8,6 +8,7 @@ from visprior.hyper import Hyper
 
 PRECISIONS = ["fp32", "fp64", "bf16"]
 _STAGE_PRECISIONS = ["fp32", "bf16"]  # of the forward pass; the image keeps the run's
+_MOST = 10**7  # steps of a run: its energies are kept
 _KEYS = ["steps", "step_size", "scale", "without", "tasks", "precision", "optimizer"]
 
 
@@ -58,6 +59,11 @@ class Schedule:
             whole_number("schedule.steps", steps, least=1)
         for i, stage in enumerate(stages):
             self._check(i, stage)
+        total = steps or sum(stage["steps"] for stage in stages)
+        if total > _MOST:
+            raise UserError(
+                f"schedule: {total} steps are more than {_MOST}, whose curves fit a file"
+            )
         self.specs = stages if step_size is None else _rescaled(stages, step_size)
         self.steps = steps
         self.per_pixel = per_pixel
@@ -67,8 +73,10 @@ class Schedule:
     @staticmethod
     def _check(i: int, stage: dict[str, Any]) -> None:
         where = f"schedule.stages[{i}]"
-        for key in stage:
+        for key, value in stage.items():
             choice(f"{where}: key", key, _KEYS)
+            if key in ("without", "tasks") and value is not None:
+                _names(f"{where}.{key}", value)
         whole_number(f"{where}.steps", stage.get("steps"), least=1)
         if "step_size" not in stage:
             raise UserError(f"{where} has no step_size")
@@ -110,6 +118,11 @@ class Schedule:
                     )
                 )
         return stages
+
+
+def _names(key: str, value: Any) -> None:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise UserError(f"{key} must be a list of names, got {value}")
 
 
 def _rescaled(stages: list[dict[str, Any]], step_size: float) -> list[dict[str, Any]]:

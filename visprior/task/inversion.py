@@ -41,7 +41,7 @@ class Inversion:
         self,
         C: Any = 300.0,
         p: int = 2,
-        channels: Any = None,
+        channels: int | str | list[int] | None = None,
         window: int | None = None,
         start: str = "noise",
     ) -> None:
@@ -105,7 +105,7 @@ class Inversion:
             return list(range(half) if self.channels == HALVES[0] else range(half, count))
         if isinstance(self.channels, str):
             raise UserError(f"task.channels={self.channels}{did_you_mean(self.channels, HALVES)}")
-        chosen = self.channels if isinstance(self.channels, list) else [self.channels]
+        chosen = self.channels if isinstance(self.channels, list) else [self.channels or 0]
         for c in chosen:
             if not isinstance(c, int) or not 0 <= c < count:
                 raise UserError(

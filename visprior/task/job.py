@@ -22,6 +22,7 @@ from visprior.render.picture import as_saved
 from visprior.schedule.schedule import PRECISIONS, Schedule
 from visprior.task.device import device_named
 from visprior.task.inputs import Inputs
+from visprior.task.memory import check_memory
 
 
 class Job:
@@ -139,6 +140,7 @@ class Job:
                 self._size = (self.net.size[0], self.net.size[1])
             else:
                 self.use_size(list(asked) if isinstance(asked, ListConfig) else [asked, asked])
+            check_memory(1, self._size or (0, 0), self.net.channels, self.device)
         assert self._size is not None
         return self._size
 
@@ -159,6 +161,7 @@ class Job:
     def seeds(self) -> list[int]:
         """seed, seed + 1, ... as many as `seeds`."""
         count, first = whole_number("seeds", self.cfg.seeds, 1), whole_number("seed", self.cfg.seed)
+        check_memory(count, self.size, self.net.channels, self.device)
         return list(range(first, first + count))
 
     @property

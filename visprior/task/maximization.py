@@ -28,6 +28,7 @@ from visprior.task.measuring import Measures
 from visprior.task.mosaic import mosaic_terms
 from visprior.task.preimages import Parts, Preimages
 from visprior.task.problem import cut_for, problem_for, regularizers_for
+from visprior.task.terms import check_layer, check_term
 
 PLACES = ["mean", "centre", "mosaic"]
 
@@ -54,9 +55,9 @@ class Maximization:
     def __init__(
         self,
         C: Any = 6.0,
-        where: Any = "mean",
+        where: str | list[int] = "mean",
         score: str = "logit",
-        M: Any = "auto",
+        M: float | list[float] | str = "auto",
         statistics: str | None = None,
         start: str = "noise",
         terms: list[dict[str, Any]] | None = None,
@@ -69,7 +70,7 @@ class Maximization:
         self.C = C
         self.where = where if isinstance(where, list) else choice("task.where", where, PLACES)
         self.score = choice("task.score", score, SCORES)
-        self.M = M
+        self.M = choice("task.M", M, ["auto"]) if isinstance(M, str) else M
         self.statistics = statistics
         self.start = start
         self.terms = terms
@@ -133,6 +134,7 @@ class Maximization:
     def _channels(self, job: Job) -> tuple[list[Term], Batch]:
         layer = job.layer(job.cfg.layer)
         channels, names = chosen_channels(job.cfg, job.net, layer)
+        check_layer(layer, self.where, self.score, self.scale)
         batch = self._batch(job, names)
         repeats = len(batch.seeds) // len(channels)
         if layer.length == len(job.net.class_names):
@@ -163,9 +165,7 @@ class Maximization:
         batch = self._batch(job, ["sum"])
         terms, layers = [], []
         for i, spec in enumerate(self.terms or []):
-            allowed = ["layer", "channel", "direction", "between", "weight", "where", "power"]
-            for key in spec:
-                choice(f"task.terms[{i}]: key", key, allowed)
+            check_term(spec, f"task.terms[{i}]")
             name = spec.get("layer", job.cfg.layer)
             layer = job.layer(name)
             v = direction_of(spec, layer.shape[axis_of(layer)], f"task.terms[{i}]", job.net)
@@ -182,6 +182,7 @@ class Maximization:
                 )
             )
             layers.append(layer)
+            check_layer(layer, spec.get("where", self.where), self.score, self.scale)
         self._scale(job, terms, layers)
         return terms, batch
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from visprior.config.build import build
 from visprior.config.compose import part_of_group
-from visprior.errors import UserError
+from visprior.config.files import names_in
+from visprior.errors import UserError, choice
 from visprior.files.whole import read_json
 from visprior.loop.problem import Objective, Problem, Start
 from visprior.loop.start import KINDS
@@ -19,6 +20,7 @@ from visprior.record.images import Batch
 from visprior.regularizer.base import Regularizer, Scene, acts, hypers
 from visprior.schedule.schedule import Stage
 from visprior.task.job import Job
+from visprior.task.memory import check_memory
 
 
 def regularizers_for(job: Job, layer: str) -> dict[str, Regularizer]:
@@ -52,6 +54,9 @@ def problem_for(
     Raises:
         UserError: parts that do not go together.
     """
+    stages = _stages(job)
+    largest = max(stage.scale for stage in stages)
+    check_memory(len(batch.seeds), job.size, job.net.channels, job.device, largest)
     job.largest_batch = max(job.largest_batch, len(batch.seeds))
     param = build(job.cfg.param, job.cfg.trust)
     param.prepare(job.net.channels)
@@ -61,7 +66,7 @@ def problem_for(
         features=cut,
         objective=objective,
         optimizer=build(job.cfg.optimizer, job.cfg.trust),
-        stages=_stages(job),
+        stages=stages,
         seeds=batch.seeds,
         size=job.size,
         fill=list(job.net.center),
@@ -79,6 +84,9 @@ def problem_for(
 def _stages(job: Job) -> list[Stage]:
     """The stages of the job's task, each with its own optimizer where it names one."""
     stages = [_with_optimizer(job, stage) for stage in job.schedule.stages(job.task)]
+    known = sorted({*map(str, job.cfg.regularizer), *names_in("regularizer")})
+    for name in dict.fromkeys(name for stage in stages for name in stage.without):
+        choice("schedule: without", name, known)
     if job.cfg.precision == "fp64" and any(stage.precision for stage in stages):
         raise UserError("precision=fp64 runs every stage in fp64; take precision out of them")
     return stages
