@@ -34,7 +34,7 @@ def test_a_killed_path_goes_on_to_the_same_bits(command, outputs, own, step):
     finished = [p for p in killed.rglob("run.json") if status(p.parent)["status"] == "finished"]
     assert len(finished) >= 2  # the start images
     stamps = {p: p.stat().st_mtime_ns for p in finished}
-    again = command(f"resume={killed}")
+    again = command(f"resume={killed}", "trust=[my_parts]")
     assert again.code == 0 and f"going on after step {step}" in again.err
     assert stamps == {p: p.stat().st_mtime_ns for p in finished}
     assert command(*args, f"hydra.run.dir={outputs / 'whole'}").code == 0
@@ -48,9 +48,9 @@ def test_ctrl_c_within_a_path(command, outputs, own):
     result = command(*PATH, *own("Once", step=2, number=int(signal.SIGINT)))
     assert result.code == 130
     run = next(path for path in runs(outputs) if (path / ".hydra").is_dir())
-    assert result.err.splitlines()[-1].endswith(f"visprior resume={run} goes on")
+    assert result.err.splitlines()[-1].endswith(f"resume={run} 'trust=[my_parts]' goes on")
     assert status(run)["status"] == "interrupted" and "Traceback" not in result.err
-    assert command(f"resume={run}").code == 0
+    assert command(f"resume={run}", "trust=[my_parts]").code == 0
     assert status(run)["status"] == "finished" and (run / "path.mp4").is_file()
 
 

@@ -85,7 +85,7 @@ def test_a_resumed_run_keeps_its_weights(squeeze, command, published, outputs, o
     assert squeeze(*once, f"hydra.run.dir={folder}").code == 130
     assert squeeze("net.weights=random", *once, f"hydra.run.dir={outputs / 'whole'}").code == 0
     published.keep()
-    again = command(f"resume={folder}")
+    again = command(f"resume={folder}", "trust=[my_parts]")
     assert again.code == 0 and WARNING in again.err and "going on after step" in again.err
     about = status(folder)
     assert about["weights"] == "random" and WARNING in about["warnings"][0]

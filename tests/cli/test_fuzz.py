@@ -5,6 +5,7 @@ Here a part of what `python scripts/fuzz_cli.py` tries, which takes minutes.
 
 import random
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,7 @@ BAD = ("traceback", "hang", "long", "silent", "python")
 def fuzz(outputs, monkeypatch):
     """The driver, and the cases it knows."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    import fuzz_cases
-    import fuzz_cli
+    fuzz_cases, fuzz_cli = import_module("fuzz_cases"), import_module("fuzz_cli")
 
     yield fuzz_cli, fuzz_cases
     for name in ("fuzz_cli", "fuzz_cases"):

@@ -196,7 +196,11 @@ ERRORS: list[tuple[list[str], dict[str, Any], str]] = [
     ([], {"size": 64, "net": "vgg19"}, "size= describes net=MODULE; of other nets it is the word"),
     ([], {"net": Small(), "mean": "grey"}, "mean= takes a number or one per channel"),
     ([], {"net": Small(), "mean": [1, 2]}, "net.mean must have 1 or net.channels=3 values"),
-    ([], {"net": Small(), "size": 2.5}, "net.size must be a side or [height, width] in pixels"),
+    (
+        [],
+        {"net": Small(), "size": 2.5},
+        "net.size must be a whole number or a list of whole numbers",
+    ),
     ([], {"image": 3}, "image= takes a name, a numpy array, a PIL image or a tensor, or a list"),
     ([], {"image": [[1, 2]]}, "image= takes a name, a numpy array, a PIL image or a tensor, or"),
     ([], {"image": []}, "image=[] names no picture"),

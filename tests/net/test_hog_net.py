@@ -79,12 +79,12 @@ def test_sees_grey_levels_as_they_are_and_centres_at_128():
         ("hog", {"variant": "vlfeat"}, "uoctti"),
         ("hog", {"binning": "bilinar"}, "bilinear"),
         ("hog", {"cell": 1}, "net.cell"),
-        ("hog", {"orientations": 2.5}, "net.orientations"),
+        ("hog", {"orientations": 2.5}, "orientations must be a whole number"),
         ("hog", {"channels": 2}, "1 or 3"),
         ("hog", {"mean": [1, 2]}, "net.mean"),
         ("hogb", {"variant": "dpm"}, "hard"),
         ("hog", {"variant": "paper", "texture": True}, "texture"),
-        ("hog", {"texture": "maybe"}, "net.texture must be true, false or null"),
+        ("hog", {"texture": "maybe"}, "texture must be true or false"),
     ],
 )
 def test_mistakes_are_named(name, settings, said):

@@ -150,7 +150,7 @@ def test_many_images_are_batched_as_single_ones(job):
         ([], "needs channel="),
         (["channel=goose"], "logits"),
         (["channel=0", "task.where=[99,0]"], "out of range"),
-        (["channel=0", "task.where=[a,0]"], "has positions"),
+        (["channel=0", "task.where=[a,0]"], "task.where must be text or a list of whole numbers"),
         (["channel=0", "task.M=-1"], r"task\.M"),
         (["task.terms=[{chanel: 1}]"], "did you mean 'channel'"),
         (["task.terms=[{direction: [1,2]}]"], "64 numbers"),

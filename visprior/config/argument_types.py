@@ -59,7 +59,7 @@ def check_arguments(cls: Any, kwargs: Mapping[str, Any], key: str) -> None:
         return  # a user's own, whose annotations Python cannot read
     for name, value in kwargs.items():
         if name in kinds and name != "return":
-            check_value(f"{key}.{name}", value, kinds[name])
+            check_value(f"{key}.{name}".lstrip("."), value, kinds[name])
 
 
 def check_value(key: str, value: Any, kind: Any) -> None:
